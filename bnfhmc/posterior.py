@@ -1,0 +1,240 @@
+"""The posterior: z or u in; value, gradient, residuals, information and pointwise densities out.
+
+    log π(z) = Σ_i log p_i(u_i) + Σ_i log|du_i/dz_i| − loss(θ(u)),   ∂/∂u = diag(dθ/du) ∂/∂θ,   ∂/∂z = diag(du/dz) ∂/∂u + …
+
+The loss is −log p(data | θ) up to constants, so logp is the log posterior up to a constant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from bnfhmc.errors import FailedSolve, InputError, Mistake, nearest
+from bnfhmc.likelihood import ExperimentLikelihood, failure_of
+from bnfhmc.model.protocol import Failure, FailureKind
+from bnfhmc.objective import TargetLikelihood
+from bnfhmc.prior import PriorVector
+from bnfhmc.problem import Problem
+
+OUTSIDE = Failure(FailureKind.OUTSIDE, "the prior has no density here")
+
+
+class Evaluation(NamedTuple):
+    """log π(z) and its gradient; where ``status`` is not "ok" it names the failure, logp is −inf and the gradient zero."""
+
+    logp: float
+    grad: Float[np.ndarray, " d"]
+    status: str
+
+
+class Measurement(NamedTuple):
+    """What one entry of `Posterior.pointwise` stands for."""
+
+    experiment: str
+    series: str
+    time: float
+    observed: float
+
+
+class Posterior:
+    """The posterior of a Problem, in its parameters' declaration order.
+
+    Vectors are u[d] unless they are called theta or z. One instance serves one thread; `clone` makes another.
+    Raises InputError where the problem names an output or a parameter that nothing has.
+    """
+
+    def __init__(self, problem: Problem):
+        self.problem = problem
+        self.names = problem.names
+        self.prior = PriorVector(problem.parameters)
+        self._likelihoods: list[Any] = [
+            ExperimentLikelihood(e, problem.models[e.model], self.names) for e in problem.experiments
+        ]
+        if problem.target is not None:
+            self._likelihoods.append(TargetLikelihood(problem.target, self.names))
+        if getattr(problem.settings, "sensitivity_fallback", "warn") == "error" and self.notes:
+            raise InputError(Mistake(note, "type 'sensitivity_fallback = warn' to accept it") for note in self.notes)
+        _refuse_unused(problem, {n for e in self._likelihoods for n in e.used})
+
+    @property
+    def dim(self) -> int:
+        """The number of parameters d."""
+        return len(self.names)
+
+    @property
+    def rtol(self) -> float:
+        """The solver's relative tolerance: what a difference quotient of the loss has to stay above."""
+        return self.problem.settings.rtol
+
+    @property
+    def least_squares(self) -> bool:
+        """Whether loss = ½‖ρ‖² exactly, so that a least-squares solver minimises it."""
+        return all(e.least_squares for e in self._likelihoods)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is worth saying before a run: models whose sensitivities are difference quotients."""
+        slow = {e.model: why for e, like in zip(self.problem.experiments, self._likelihoods, strict=False)
+                if (why := like.simulation.slow)}  # fmt: skip
+        return tuple(
+            f"model '{model}': its sensitivities are difference quotients, about one more solve for each parameter and less "
+            f"exact: {why}"
+            for model, why in slow.items()
+        )
+
+    @property
+    def measurements(self) -> list[Measurement]:
+        """The rows of `pointwise`, in order."""
+        return [
+            Measurement(e.name, s.name, float(e.rows[t]), float(obs))
+            for e in self.problem.experiments
+            for s in e.series
+            for t, obs in zip(s.time_index, s.observed, strict=True)
+        ]
+
+    def clone(self) -> Posterior:
+        """An independent copy for another thread."""
+        return Posterior(replace(self.problem, models={k: m.clone() for k, m in self.problem.models.items()}))
+
+    # coordinates
+
+    def u_from_theta(self, theta: Mapping[str, float] | Sequence[float]) -> Float[np.ndarray, " d"]:
+        """u of native values, by name or in order; KeyError names what is missing or unknown."""
+        if isinstance(theta, Mapping):
+            wrong = sorted(theta.keys() ^ set(self.names))
+            if wrong:
+                raise KeyError(f"parameters are {', '.join(self.names)}; missing or unknown: {', '.join(wrong)}")
+            theta = [theta[n] for n in self.names]
+        return self.prior.u_from_theta(np.asarray(theta, dtype=float))
+
+    def theta_from_u(self, u: Float[np.ndarray, " d"]) -> Float[np.ndarray, " d"]:
+        """Native values of u."""
+        return self.prior.theta_from_u(np.asarray(u, dtype=float))
+
+    def z_from_u(self, u: Float[np.ndarray, " d"]) -> Float[np.ndarray, " d"]:
+        """Unconstrained coordinates of u; ValueError names a component outside its prior's support."""
+        return self.prior.z_from_u(np.asarray(u, dtype=float))
+
+    def u_from_z(self, z: Float[np.ndarray, " d"]) -> Float[np.ndarray, " d"]:
+        """u of unconstrained coordinates."""
+        return self.prior.u_from_z(np.asarray(z, dtype=float))
+
+    def sample_start(self, rng: np.random.Generator) -> Float[np.ndarray, " d"]:
+        """A place z to start a chain: a draw from the central 80 % of each prior."""
+        return self.z_from_u(self.prior.sample_bulk(rng))
+
+    # values and derivatives in u
+
+    def loss(self, u: Float[np.ndarray, " d"]) -> float:
+        """−log likelihood without constants, as PyBNF counts it; +inf where the model cannot be solved."""
+        solved = self._solve(u, gradient=False)
+        if isinstance(solved, Failure):
+            return np.inf
+        loss = sum(e.loss(p) for e, p in zip(self._likelihoods, solved, strict=True))
+        return loss if np.isfinite(loss) else np.inf
+
+    def loss_gradient(self, u: Float[np.ndarray, " d"]) -> Float[np.ndarray, " d"]:
+        """∂loss/∂u; raises FailedSolve where the model cannot be solved."""
+        loss = self._loss_and_gradient(np.asarray(u, dtype=float))
+        if isinstance(loss, Failure):
+            raise FailedSolve(loss.kind, loss.message)
+        return loss[1]
+
+    def log_prior(self, u: Float[np.ndarray, " d"]) -> float:
+        """Σ log p_i(u_i), a density in u: no Jacobian of the scale."""
+        return self.prior.logpdf(np.asarray(u, dtype=float))
+
+    def log_prior_gradient(self, u: Float[np.ndarray, " d"]) -> Float[np.ndarray, " d"]:
+        """∂ log prior/∂u."""
+        return self.prior.score(np.asarray(u, dtype=float))
+
+    def residuals(self, u: Float[np.ndarray, " d"]) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, "n d"]]:
+        """ρ[n] and J = ∂ρ/∂u[n, d], the likelihood's alone; rows as in `measurements`.
+
+        ½‖ρ‖² is the loss only where ``least_squares`` is true. Raises TypeError for a noise family that has no residual and
+        FailedSolve where the model cannot be solved.
+        """
+        parts = [e.residuals(p) for e, p in zip(self._likelihoods, self._solved(u), strict=True)]
+        rho, J = np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts])
+        return rho, J * self.prior.dtheta_du(u)
+
+    def fisher(self, u: Float[np.ndarray, " d"]) -> Float[np.ndarray, "d d"]:
+        """Expected information of the data about u: Σ κ ∂pred ∂predᵀ plus the noise block; the prior is not in it."""
+        scale = self.prior.dtheta_du(u)
+        F = sum(e.fisher(p) for e, p in zip(self._likelihoods, self._solved(u), strict=True))
+        return np.asarray(F) * np.outer(scale, scale)
+
+    def pointwise(self, u: Float[np.ndarray, " d"]) -> Float[np.ndarray, " n"]:
+        """Normalised log density of each measurement; raises FailedSolve where the model cannot be solved."""
+        predictions = self._solved(u, gradient=False)
+        return np.concatenate([e.pointwise(p) for e, p in zip(self._likelihoods, predictions, strict=True)])
+
+    def predicted(self, u: Float[np.ndarray, " d"]) -> Float[np.ndarray, " n"]:
+        """The model's value for each measurement; raises FailedSolve where the model cannot be solved."""
+        predictions = self._solved(u, gradient=False)
+        return np.concatenate([e.predicted(p) for e, p in zip(self._likelihoods, predictions, strict=True)])
+
+    # the seam of samplers
+
+    def evaluate(self, z: Float[np.ndarray, " d"]) -> Evaluation:
+        """log π(z) and ∂log π/∂z from one solve an experiment."""
+        place = self.prior.transform(z)
+        u = np.asarray(place.u)
+        log_prior, score = self.prior.logpdf_and_score(u)
+        loss = self._loss_and_gradient(u) if np.isfinite(log_prior) else OUTSIDE
+        if isinstance(loss, Failure):
+            return Evaluation(-np.inf, np.zeros(self.dim), str(loss.kind))
+        logp = float(log_prior - loss[0] + np.sum(place.log_du_dz))
+        grad = (score - loss[1]) * place.du_dz + place.dlog_du_dz
+        if not (np.isfinite(logp) and np.isfinite(grad).all()):
+            return Evaluation(-np.inf, np.zeros(self.dim), str(FailureKind.NONFINITE))
+        return Evaluation(logp, grad, "ok")
+
+    def explain(self, z: Float[np.ndarray, " d"]) -> str:
+        """What fails at z, in the words of the solver; empty where nothing does."""
+        u = self.u_from_z(z)
+        loss = self._loss_and_gradient(u) if np.isfinite(self.log_prior(u)) else OUTSIDE
+        return f"{loss.kind}: {loss.message}" if isinstance(loss, Failure) else ""
+
+    def _loss_and_gradient(self, u: Float[np.ndarray, " d"]) -> tuple[float, Float[np.ndarray, " d"]] | Failure:
+        solved = self._solve(u, gradient=True)
+        if isinstance(solved, Failure):
+            return solved
+        loss, grad = 0.0, np.zeros(self.dim)
+        for e, p in zip(self._likelihoods, solved, strict=True):
+            loss_e, grad_e = e.loss_gradient(p)
+            loss += loss_e
+            grad += grad_e
+        return failure_of(loss, grad) or (loss, grad * self.prior.dtheta_du(u))
+
+    def _solve(self, u: Float[np.ndarray, " d"], gradient: bool) -> list[Any] | Failure:
+        native = self.prior.theta_from_u(np.asarray(u, dtype=float))
+        if not np.isfinite(native).all():
+            return OUTSIDE
+        theta = dict(zip(self.names, native.tolist(), strict=True))
+        predictions = []
+        for e in self._likelihoods:
+            p = e.solve(theta, gradient)
+            if isinstance(p, Failure):
+                return p
+            predictions.append(p)
+        return predictions
+
+    def _solved(self, u: Float[np.ndarray, " d"], gradient: bool = True) -> list[Any]:
+        solved = self._solve(u, gradient)
+        if isinstance(solved, Failure):
+            raise FailedSolve(solved.kind, solved.message)
+        return solved
+
+
+def _refuse_unused(problem: Problem, used: set[str]) -> None:
+    """A parameter that nothing depends on is a slip of the pen, not a posterior equal to its prior."""
+    held = sorted({q for m in problem.models.values() for q in m.quantities})
+    unused = [n for n in problem.names if n not in used]
+    if unused:
+        raise InputError(Mistake(f"parameter '{n}' is in no model and no formula", nearest(n, held)) for n in unused)
