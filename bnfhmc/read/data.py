@@ -1,0 +1,159 @@
+"""Data files (.exp): a header line that names the columns, then one row of numbers a line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from bnfhmc.errors import nearest
+from bnfhmc.read.keys import LATER
+from bnfhmc.read.lines import number, read_text
+from bnfhmc.read.mistakes import Mistakes
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One data file.
+
+    ``names``: column names, the independent variable first, without the ``()`` and ``[]`` that simulators add;
+    ``values[row, column]``: NaN where a measurement is missing; ``lines[row]``: where each row stands in the file.
+    """
+
+    path: Path
+    header: int
+    names: tuple[str, ...]
+    values: Float[np.ndarray, "row column"]
+    lines: tuple[int, ...]
+
+    def column(self, name: str) -> Float[np.ndarray, " row"]:
+        """The values of a column."""
+        return self.values[:, self.names.index(name)]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """The measurements of one observable in one experiment, the rows of its replicates stacked.
+
+    ``name``: the model's; ``header``: the data's; ``places``: (table, row) of the rows that hold a value.
+    """
+
+    name: str
+    header: str
+    tables: tuple[Table, ...]
+    places: Int[np.ndarray, "n 2"]
+
+    @property
+    def time(self) -> Float[np.ndarray, " n"]:
+        """The time of each measurement."""
+        return self._take(["time"] * len(self.tables))
+
+    @property
+    def observed(self) -> Float[np.ndarray, " n"]:
+        """The measured values."""
+        return self._take([self.header] * len(self.tables))
+
+    def companion(self, suffix: str) -> Float[np.ndarray, " n"] | Table:
+        """The values beside the measurements in the column of this name and suffix, or the first table without it."""
+        names = []
+        for table in self.tables:
+            found = next((n for n in (self.header + suffix, self.name + suffix) if n in table.names), None)
+            if found is None:
+                return table
+            names.append(found)
+        return self._take(names)
+
+    def place(self, n: int) -> tuple[Path, int]:
+        """The file and line of a measurement."""
+        table, row = self.places[n]
+        return self.tables[table].path, self.tables[table].lines[row]
+
+    def _take(self, names: list[str]) -> Float[np.ndarray, " n"]:
+        out = np.empty(len(self.places))
+        for i, (table, name) in enumerate(zip(self.tables, names, strict=True)):
+            mine = self.places[:, 0] == i
+            out[mine] = table.column(name)[self.places[mine, 1]]
+        return out
+
+
+def stacked(name: str, header: str, tables: Sequence[Table]) -> Column:
+    """The column `header` of those tables that have it, as measurements of `name`."""
+    having = tuple(t for t in tables if header in t.names)
+    rows = [np.flatnonzero(~np.isnan(t.column(header))) for t in having]
+    places = [np.column_stack([np.full(len(r), i), r]) for i, r in enumerate(rows)]
+    return Column(name, header, having, np.concatenate(places))
+
+
+def read_table(path: Path, here: Mistakes, line: int) -> Table | None:
+    """Read a data file that `line` of the configuration names; None, and mistakes, where it is not one."""
+    if path.suffix.lower() in (".con", ".prop"):
+        here.add(line, f"'{path.name}': constraint files {LATER.replace('is', 'are', 1)}", "leave it out")
+        return None
+    if path.suffix.lower() != ".exp":
+        here.add(line, f"'{path.name}' is no data file", "the name of a data file ends in .exp")
+        return None
+    text = read_text(path, here, line)
+    return None if text is None else _table(text, here.at(path))
+
+
+def _table(text: str, mistakes: Mistakes) -> Table | None:
+    numbered = ((n, raw.strip()) for n, raw in enumerate(text.split("\n"), 1))
+    header, first = next(((n, raw) for n, raw in numbered if raw), (1, ""))
+    names = tuple(word.strip("()[]") for word in first.strip("#").split())
+    if names and names[0].lower() == "time":
+        names = ("time", *names[1:])
+    if not _names_are_fine(header, names, mistakes):
+        return None
+    rows, lines, wrong = [], [], []
+    for n, raw in numbered:
+        if not raw or raw.startswith("#"):
+            continue
+        row = [number(word) for word in raw.split()]
+        if None in row:
+            word = raw.split()[row.index(None)]
+            wrong.append((n, f"'{word}' is no number", "a missing value is written nan"))
+        elif len(row) != len(names):
+            what = f"{len(row)} values where the header names {len(names)} columns"
+            wrong.append((n, what, "a missing value is written nan"))
+        else:
+            rows.append(row)
+            lines.append(n)
+    values = np.array(rows, dtype=float).reshape(len(rows), len(names))
+    wrong += _wrong_values(values, lines)
+    mistakes.add_each(sorted(wrong))
+    if not rows and not wrong:
+        mistakes.add(header, "no rows follow the header", "give one row a measurement time")
+    if wrong or not rows:
+        return None
+    return Table(mistakes.path, header, names, values, tuple(lines))
+
+
+def _names_are_fine(header: int, names: tuple[str, ...], mistakes: Mistakes) -> bool:
+    before = len(mistakes.found)
+    if not names:
+        mistakes.add(None, "the file is empty", "its first line names the columns: time <observable> …")
+    elif names[0] != "time":
+        hint = "columns are separated by white space" if "," in names[0] else nearest(names[0], ["time"])
+        what = f"the first column is '{names[0]}', no time; data by anything else (a parameter scan) {LATER}"
+        mistakes.add(header, what, hint or "the first column is named time")
+    elif len(names) == 1:
+        mistakes.add(header, "no column but time", "name each measured observable in the header")
+    for name in dict.fromkeys(n for n in names if names.count(n) > 1):
+        mistakes.add(header, f"two columns are named '{name}'", "name each column once")
+    if "" in names:
+        mistakes.add(header, "a column has no name", "write the observable's name before its ()")
+    return len(mistakes.found) == before
+
+
+def _wrong_values(values: Float[np.ndarray, "row column"], lines: list[int]) -> list[tuple[int, str, str]]:
+    t = values[:, 0] if values.size else np.empty(0)
+    kinds = (
+        (np.isnan(t), "the time is nan", "a row needs its time"),
+        (t == np.inf, f"a measurement at steady state (time inf) {LATER}", "give a finite time"),
+        (t < 0, "the time is negative, and integration starts at 0", "shift the times"),
+        (np.isinf(values[:, 1:]).any(axis=1), "an infinite value", "a missing value is written nan"),
+    )
+    return [(lines[row], what, hint) for rows, what, hint in kinds for row in np.flatnonzero(rows)]

@@ -1,0 +1,69 @@
+"""How to run, from a configuration's keys."""
+
+from __future__ import annotations
+
+from pydantic import ValidationError
+
+from bnfhmc.errors import nearest
+from bnfhmc.problem import Settings
+from bnfhmc.read.keys import METHODS, OTHER_METHODS, SETTINGS
+from bnfhmc.read.lines import Statement, finite, unquoted, whole
+from bnfhmc.read.mistakes import Mistakes
+from bnfhmc.read.record import Conf
+
+_READ = {"whole number": whole, "number": finite}
+
+
+def read_settings(conf: Conf, mistakes: Mistakes) -> Settings:
+    """The run that a configuration asks for; the defaults where something is wrong with it.
+
+    ``output_dir`` is left as written, so that a relative one is resolved where the command runs.
+    """
+    values: dict[str, object] = {"method": _method(conf, mistakes)}
+    said: dict[str, Statement] = {}
+    for key, (name, kind) in SETTINGS.items():
+        s = conf.one(key)
+        if s is None:
+            continue
+        value = unquoted(s.value) if kind == "path" else _READ[kind](s.value)
+        if value is None:
+            mistakes.add(s.line, f"'{key}' takes a {kind}, got '{s.value}'")
+        else:
+            values[name], said[name] = value, s
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        for e in error.errors():
+            s = said[str(e["loc"][0])]
+            mistakes.add(s.line, f"'{s.key} = {s.value}': {e['msg'].replace('Input should', 'it should')}")
+        return Settings()
+
+
+def read_timeout(conf: Conf, mistakes: Mistakes) -> float | None:
+    """Seconds one solve may take, where the configuration says so (``wall_time_sim``)."""
+    s = conf.one("wall_time_sim")
+    if s is None:
+        return None
+    seconds = finite(s.value)
+    if seconds is None or seconds <= 0:
+        mistakes.add(s.line, f"'wall_time_sim' takes the seconds that one solve may take, got '{s.value}'",
+                     "type a positive number, or delete the line")  # fmt: skip
+        return None
+    return seconds
+
+
+def _method(conf: Conf, mistakes: Mistakes) -> str:
+    s = conf.one("fit_type", "job_type")
+    known = f"type '{s.key if s else 'fit_type'} = nuts'"
+    if s is None:
+        mistakes.add(None, "no fit_type says what to run", known)
+        return "nuts"
+    word = s.value.lower()
+    if word in METHODS:
+        return METHODS[word]
+    if word in OTHER_METHODS:
+        mistakes.add(s.line, f"'{s.key} = {s.value}' ({OTHER_METHODS[word]}) is not run here", known)
+    else:
+        close = nearest(word, METHODS)
+        mistakes.add(s.line, f"unknown {s.key} '{s.value}'", f"{close} {known}".strip())
+    return "nuts"

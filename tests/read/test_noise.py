@@ -1,0 +1,348 @@
+"""Objectives and noise models."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from bnfhmc.expression import Name
+from bnfhmc.noise import Constant, Formula, NegBin, Normal
+
+SIGMA = "parameter: s, prior: exponential, scale: 1\n"
+COUNTS = "time A\n0 3\n1 0\n"
+
+
+def series(folder, fit, objective: str, data: str | None = None, more: str = ""):
+    if data is not None:
+        folder.write("d1.exp", data)
+    problem = folder.load(fit.replace("objective = sos", objective) + more)
+    return {s.name: s for s in problem.experiments[0].series}
+
+
+def wrong(folder, fit, objective: str, data: str | None = None, more: str = ""):
+    if data is not None:
+        folder.write("d1.exp", data)
+    return folder.wrong(fit.replace("objective = sos", objective) + more)
+
+
+def one(folder, objective: str):
+    """The first series of a configuration of edition 1."""
+    folder.write("decay.net", "")
+    extra = {"chi_sq_dynamic": "uniform_var = sigma__FREE 0.1 1", "neg_bin_dynamic": "uniform_var = r__FREE 0.1 1"}
+    lines = [
+        "fit_type = nuts",
+        objective,
+        "model = decay.net : d1.exp",
+        "time_course = time:5, suffix:d1",
+        "uniform_var = k1 0 1",
+        extra.get(objective.rpartition(" ")[2], ""),
+    ]
+    return folder.load("\n".join(lines)).experiments[0].series[0]
+
+
+@pytest.mark.parametrize(
+    ("objective", "values"),
+    [
+        ("objective = sos", [1.0, 1.0]),
+        ("objfunc = SOS", [1.0, 1.0]),
+        ("objective = chi_sq", [0.5, 2.0]),
+        ("objective = norm_sos", [4.0, 2.0]),
+        ("objective = ave_norm_sos", [1.0, 1.0]),
+        ("noise_model = normal, sigma = fix_at 0.25", [0.25, 0.25]),
+        ("noise_model = Gaussian, SIGMA = FIX_AT 0.25", [0.25, 0.25]),
+        ("noise_model = normal, sigma = read_exp_file _SD", [0.5, 2.0]),
+        ("noise_model = normal, sigma = relative", [4.0, 2.0]),
+        ("noise_model = normal, sigma = relative 0.5", [2.0, 1.0]),
+        ("noise_model = normal, sigma = column_mean", [1.0, 1.0]),
+    ],
+)
+def test_a_sigma_known_before_the_run(folder, fit, objective, values):
+    sd = " A_SD\n0 4 0.5\n1 nan nan\n2 -2 2\n" if "chi" in objective or "_SD" in objective else "\n0 4\n1 nan\n2 -2\n"
+    got = series(folder, fit, objective, "time A" + sd)["A"]
+    assert isinstance(got.noise, Normal) and isinstance(got.sources["sigma"], Constant)
+    assert np.broadcast_to(got.sources["sigma"].values, 2) == pytest.approx(values)
+
+
+def test_edition_1_leaves_out_the_half(folder):
+    folder.write("d1.exp", "time A A_SD\n0 4 1\n1 2 1\n")
+    assert one(folder, "objfunc = chi_sq").sources["sigma"].values == pytest.approx(1.0)
+    assert one(folder, "# the default").sources["sigma"].values == pytest.approx(1.0)
+    folder.write("d1.exp", "time A\n0 4\n1 2\n")
+    assert one(folder, "objfunc = sos").sources["sigma"].values == pytest.approx(np.sqrt(0.5))
+    assert one(folder, "objective = norm_sos").sources["sigma"].values == pytest.approx(np.sqrt(0.5) * np.array([4, 2]))
+    assert one(folder, "objfunc = ave_norm_sos").sources["sigma"].values == pytest.approx(np.sqrt(0.5) * 3)
+    assert one(folder, "noise_model = normal, sigma = fix_at 1").sources["sigma"].values == 1.0
+    assert one(folder, "objfunc = chi_sq_dynamic").sources["sigma"].expression.names == {"sigma__FREE"}
+
+
+def test_the_location_of_neg_bin(folder, fit):
+    folder.write("d1.exp", COUNTS)
+    two = "noise_model = neg_bin, dispersion = fix_at 3"
+    assert one(folder, "objfunc = neg_bin").noise == NegBin("mean")
+    assert one(folder, "objfunc = neg_bin_dynamic").noise == NegBin("mean")
+    assert one(folder, "objfunc = neg_bin\nnoise_location = median").noise == NegBin("median")
+    assert one(folder, "objfunc = neg_bin\nnoise_model A = neg_bin, dispersion = fix_at 3").noise == NegBin("median")
+    assert series(folder, fit, "objective = neg_bin")["A"].noise == NegBin("median")
+    assert series(folder, fit, "objective = neg_bin\nnoise_location = Mean")["A"].noise == NegBin("mean")
+    assert series(folder, fit, f"{two}")["A"].noise == NegBin("median")
+    assert series(folder, fit, f"{two}, location = mean")["A"].noise == NegBin("mean")
+    own = "noise_model A = neg_bin, dispersion = fix_at 3, location = median\nobjective = sos\nnoise_location = mean"
+    assert series(folder, fit, own)["A"].noise == NegBin("median")
+
+
+def test_the_dispersion_of_neg_bin(folder, fit):
+    folder.write("d1.exp", COUNTS)
+    assert series(folder, fit, "objective = neg_bin")["A"].sources["dispersion"].values == 24
+    assert series(folder, fit, "objective = neg_bin\nneg_bin_r = 3")["A"].sources["dispersion"].values == 3
+    r = "parameter: r__FREE, prior: exponential, scale: 1\n"
+    got = series(folder, fit, "objective = neg_bin_dynamic", more=r)["A"].sources["dispersion"]
+    assert isinstance(got, Formula) and got.is_one_parameter and got.expression.names == {"r__FREE"}
+    got = series(folder, fit, "noise_model = neg_bin, dispersion = formula 1/s", more=SIGMA)["A"].sources["dispersion"]
+    assert got.value({"s": 0.25}) == 4.0
+    folder.write("d1.exp", "time A A_r\n0 3 2\n1 0 5\n")
+    got = series(folder, fit, "noise_model = neg_bin, dispersion = read_exp_file _r")["A"].sources["dispersion"]
+    assert got.values.tolist() == [2, 5]
+
+
+@pytest.mark.parametrize("verb", ["fit s", "formula s", "FIT s"])
+def test_an_estimated_sigma(folder, fit, verb):
+    got = series(folder, fit, f"noise_model = normal, sigma = {verb}", more=SIGMA)["A"].sources["sigma"]
+    assert isinstance(got, Formula) and got.is_one_parameter
+
+
+def test_chi_sq_dynamic(folder, fit):
+    s = "parameter: sigma__FREE, prior: exponential, scale: 1\n"
+    got = series(folder, fit, "objective = chi_sq_dynamic", more=s)["B"].sources["sigma"]
+    assert got.expression.names == {"sigma__FREE"}
+
+
+def test_a_parameter_named_like_a_constant_is_fitted(folder, fit):
+    e = "parameter: e, prior: exponential, scale: 1\n"
+    got = series(folder, fit, "noise_model = normal, sigma = fit e", more=e)["A"].sources["sigma"]
+    assert got.expression.node == Name("e")
+    assert wrong(folder, fit, "noise_model = normal, sigma = formula 2*e", more=e) == [
+        "fit.conf:3: 'sigma = formula 2*e': 'e' is a constant, and a declared parameter; give the parameter "
+        "another name",
+        "fit.conf:8: parameter 'e' appears in no model and no formula",
+    ]
+
+
+def test_an_observable_has_its_own_noise_model(folder, fit):
+    got = series(
+        folder, fit, "objective = sos\nnoise_model B = normal, sigma = formula max(s, 0.1) + s*0.5", more=SIGMA
+    )
+    assert got["A"].sources["sigma"].values == 1.0
+    assert got["B"].sources["sigma"].value({"s": 2.0}) == 3.0
+
+
+def test_all_observables_may_have_their_own_and_no_objective_is_needed(folder, fit):
+    lines = "noise_model A = normal, sigma = fix_at 1\nnoise_model B = normal, sigma = fix_at 2"
+    assert {s.sources["sigma"].values for s in series(folder, fit, lines).values()} == {1.0, 2.0}
+    assert wrong(folder, fit, lines.splitlines()[0]) == [
+        "fit.conf: no noise model for 'B'; type 'noise_model B = <family>, …', or 'noise_model = <family>, …' for all"
+    ]
+
+
+def test_no_objective(folder, fit):
+    assert wrong(folder, fit, "") == [
+        "fit.conf: no objective says how the measurements scatter; type 'objective = chi_sq' or 'noise_model = "
+        "<family>, …'"
+    ]
+
+
+KNOWN = "sos, chi_sq, chi_sq_dynamic, norm_sos, ave_norm_sos, neg_bin, neg_bin_dynamic"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "lognormal",
+        "lnnormal",
+        "laplace",
+        "sod",
+        "kl",
+        "wasserstein",
+        "score",
+        "direct_pass",
+        "expression",
+        "callable",
+        "banana",
+        "gaussian",
+        "multimodal",
+    ],
+)
+def test_objectives_to_come(folder, fit, name):
+    assert wrong(folder, fit, f"objective = {name}, a = 1") == [
+        f"fit.conf:3: objective '{name}' is not supported yet; known are {KNOWN}"
+    ]
+
+
+@pytest.mark.parametrize("family", ["lognormal", "lnnormal", "laplace", "student_t"])
+def test_families_to_come(folder, fit, family):
+    assert wrong(folder, fit, f"noise_model = {family}, sigma = fix_at 1") == [
+        f"fit.conf:3: noise family '{family}' is not supported yet; known are normal, gaussian, neg_bin"
+    ]
+
+
+VERBS = "type one of fix_at, read_exp_file, fit, formula, relative, column_mean"
+
+
+@pytest.mark.parametrize(
+    ("objective", "what"),
+    [
+        ("objective = chisq", f"unknown objective 'chisq'; did you mean 'chi_sq'? known are {KNOWN}"),
+        ("objective = sos, 3", "objective 'sos' takes nothing after it, got '3'; type 'objective = sos'"),
+        (
+            "objective = chi_sq_dynamic",
+            "'sigma__FREE', to be fitted as the sigma of normal, is no declared parameter; "
+            "type 'parameter: sigma__FREE, prior: <family>, …'",
+        ),
+        (
+            "noise_model = neg_bn, dispersion = fix_at 1",
+            "unknown noise family 'neg_bn'; did you mean 'neg_bin'? known are normal, gaussian, neg_bin",
+        ),
+        ("noise_model = normal", "normal needs sigma; type 'sigma = fit <parameter>' or 'sigma = fix_at <number>'"),
+        ("noise_model = normal, sgma = fix_at 1", "normal has no noise parameter 'sgma'; did you mean 'sigma'?"),
+        (
+            "noise_model = normal, dispersion = fix_at 1",
+            "normal has no noise parameter 'dispersion'; normal takes sigma and location",
+        ),
+        ("noise_model = normal, sigma = fix_at 1, sigma = fix_at 2", "'sigma' is given twice; keep one"),
+        (
+            "noise_model = normal, sigma = fix_at 1, location = mode",
+            "unknown location 'mode'; type 'location = mean' or 'location = median'",
+        ),
+        ("noise_model = normal, sigma = fix_at 1, cumulative", "'cumulative' in a noise_model is not supported yet"),
+        (
+            "noise_model = normal, sigma = fix_at 1, time_error = uniform",
+            "'time_error' in a noise_model is not supported yet",
+        ),
+        ("noise_model = normal, sigma = fix_at 1, sigma_t = fit s", "'sigma_t' in a noise_model is not supported yet"),
+        (
+            "noise_model = normal, sigma = prediction_formula 0.1*A",
+            f"'sigma = prediction_formula' of normal is not supported yet; {VERBS}",
+        ),
+        (
+            "noise_model = neg_bin, dispersion = relative",
+            "'dispersion = relative' of neg_bin is not supported yet; type one of fix_at, read_exp_file, fit, formula",
+        ),
+        (
+            "noise_model = normal, sigma = fxi_at 1",
+            f"'sigma = fxi_at 1': unknown verb 'fxi_at'; did you mean 'fix_at'? {VERBS}",
+        ),
+        ("noise_model = normal, sigma = 2", "'sigma = 2' has no verb; type 'sigma = fix_at 2'"),
+        ("noise_model = normal, sigma = k1", "'sigma = k1' has no verb; type 'sigma = fit k1'"),
+        ("noise_model = normal, sigma = fix_at 0", "'sigma = fix_at' takes a positive number, got '0'"),
+        ("noise_model = normal, sigma = fix_at", "'sigma = fix_at' takes a positive number, got ''"),
+        ("noise_model = normal, sigma = relative -1", "'sigma = relative' takes a positive number, got '-1'"),
+        ("noise_model = normal, sigma = column_mean 2", "'sigma = column_mean' takes nothing after it, got '2'"),
+        ("noise_model = normal, sigma = fit", "'sigma = fit' is not complete; type 'sigma = fit <parameter>'"),
+        (
+            "noise_model = normal, sigma = formula",
+            "'sigma = formula' is not complete; type 'sigma = formula <expression>'",
+        ),
+        (
+            "noise_model = normal, sigma = read_exp_file",
+            "'sigma = read_exp_file' is not complete; type 'sigma = read_exp_file <suffix>'",
+        ),
+        (
+            "noise_model = normal, sigma = fit kk1",
+            "'kk1', to be fitted as the sigma of normal, is no declared parameter; did you mean 'k1'?",
+        ),
+        (
+            "noise_model = normal, sigma = formula k1 + zz*A",
+            "'sigma = formula k1 + zz*A' names 'A', which is no "
+            "declared "
+            "parameter; type 'parameter: A, prior: <family>, …'",
+        ),
+        ("noise_model = normal, sigma = formula 1-2", "'sigma = formula 1-2' is -1, which is not positive"),
+        (
+            "noise_model = normal, sigma = formula 2*(k1",
+            "'sigma = formula 2*(k1': '2*(k1': expected ')' at column 6, found 'the end'",
+        ),
+    ],
+)
+def test_what_is_wrong(folder, fit, objective, what):
+    assert wrong(folder, fit, objective)[0] == f"fit.conf:3: {what}"
+
+
+NORMAL = "normal, sigma = fix_at 1"
+
+
+@pytest.mark.parametrize(
+    ("objective", "what"),
+    [
+        (
+            f"noise_model = {NORMAL}\nobjective = sos",
+            "3: noise_model and 'objective = sos' (line 4) both say how all measurements scatter; keep one of them",
+        ),
+        (
+            f"noise_model = {NORMAL}\nnoise_model = {NORMAL}",
+            "4: another noise_model of the whole fit, first on line 3; keep one",
+        ),
+        (
+            f"objective = sos\nnoise_model A = {NORMAL}\nnoise_model A = {NORMAL}",
+            "5: another noise_model of 'A', first on line 4; keep one",
+        ),
+        (f"objective = sos\nnoise_model C = {NORMAL}", "4: no data are named 'C', which has a noise_model"),
+        (
+            "objective = sos\nneg_bin_r = 3",
+            "4: 'neg_bin_r' has no effect without 'objective = neg_bin'; delete the line",
+        ),
+        ("objective = neg_bin\nneg_bin_r = 0", "4: 'dispersion = fix_at' takes a positive number, got '0'"),
+        (
+            "objective = sos\nnoise_location = mode",
+            "4: unknown noise_location 'mode'; type 'noise_location = mean' or '= median'",
+        ),
+    ],
+)
+def test_lines_that_do_not_go_together(folder, fit, objective, what):
+    assert wrong(folder, fit, objective)[0] == f"fit.conf:{what}"
+
+
+@pytest.mark.parametrize(
+    ("objective", "data", "what"),
+    [
+        (
+            "objective = chi_sq",
+            "time A\n1 2\n",
+            "d1.exp:1: no column 'A_SD', which the noise model of 'A' reads; "
+            "add it, or type 'noise_model A = normal, sigma = fit <parameter>'",
+        ),
+        (
+            "objective = chi_sq",
+            "time A A_SD\n1 2 0\n2 nan 0\n",
+            "d1.exp:2: 'A_SD' is not positive where 'A' is measured",
+        ),
+        ("objective = chi_sq", "time A A_SD\n1 2 nan\n", "d1.exp:2: 'A_SD' is not positive where 'A' is measured"),
+        ("objective = chi_sq", "time A A_SD\n1 2 -1\n", "d1.exp:2: 'A_SD' is not positive where 'A' is measured"),
+        ("objective = norm_sos", "time A\n1 0\n", "d1.exp:2: 'A' is 0, and so is its sigma = relative"),
+        (
+            "objective = ave_norm_sos",
+            "time A\n1 -1\n2 1\n",
+            "d1.exp:1: the mean of 'A' is 0, and 'sigma = column_mean' takes it",
+        ),
+    ],
+)
+def test_what_is_wrong_with_the_data(folder, fit, objective, data, what):
+    assert wrong(folder, fit, objective, data) == [what]
+
+
+def test_counts_are_whole_and_not_negative(folder, fit):
+    found = wrong(folder, fit, "objective = neg_bin", "time A\n0 1.5\n1 3\n2 -3\n")
+    assert [f.split(" ")[0] for f in found] == ["d1.exp:2:", "d1.exp:4:"]
+    assert "'A': neg_bin needs counts" in found[0]
+
+
+def test_a_second_replicate_without_its_noise_column(folder, fit):
+    folder.write("d2.exp", "time A\n1 2\n")
+    conf = fit.replace("data: d1.exp", "data: d1.exp, d2.exp")
+    (found,) = wrong(folder, conf, "objective = chi_sq", "time A A_SD\n1 2 1\n")
+    assert found.startswith("d2.exp:1: no column 'A_SD'")
+
+
+def test_cumulative_counts_of_edition_1(folder):
+    folder.outputs = ("A_Cum",)
+    folder.write("d1.exp", "time A_Cum\n1 2\n")
+    with pytest.raises(ValueError, match=r"d1.exp:1: column 'A_Cum': cumulative counts .* not supported yet"):
+        one(folder, "objfunc = neg_bin_dynamic")

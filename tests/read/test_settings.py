@@ -1,0 +1,83 @@
+"""How to run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+
+def test_all_settings(folder, fit):
+    keys = """population_size = 3
+num_warmup = 10
+num_samples = 20
+target_accept = 0.9
+random_seed = 7
+output_dir = "out here"
+sbml_rtol = 1e-6
+sbml_atol = 1E-7
+"""
+    s = folder.load(fit + keys).settings
+    assert (s.method, s.chains, s.num_warmup, s.num_samples, s.target_accept, s.random_seed) == (
+        "nuts",
+        3,
+        10,
+        20,
+        0.9,
+        7,
+    )
+    assert (s.output_dir, s.rtol, s.atol) == (Path("out here"), 1e-6, 1e-7)
+
+
+def test_defaults(folder, fit):
+    s = folder.load(fit).settings
+    assert (s.chains, s.num_warmup, s.num_samples, s.target_accept, s.random_seed) == (4, 1000, 1000, 0.8, None)
+
+
+@pytest.mark.parametrize(
+    ("line", "what"),
+    [
+        ("population_size = 0", "'population_size = 0': it should be greater than or equal to 1"),
+        ("num_samples = 4.5", "'num_samples' takes a whole number, got '4.5'"),
+        ("num_warmup = many", "'num_warmup' takes a whole number, got 'many'"),
+        ("target_accept = 2", "'target_accept = 2': it should be less than 1"),
+        ("target_accept = nan", "'target_accept' takes a number, got 'nan'"),
+        ("random_seed = -1", "'random_seed = -1': it should be greater than or equal to 0"),
+        ("sbml_atol = auto", "'sbml_atol' takes a number, got 'auto'"),
+        ("sbml_rtol = 0", "'sbml_rtol = 0': it should be greater than 0"),
+        (
+            "wall_time_sim = 0",
+            "'wall_time_sim' takes the seconds that one solve may take, got '0'; "
+            "type a positive number, or delete the line",
+        ),
+    ],
+)
+def test_values_that_are_wrong(folder, fit, line, what):
+    assert folder.wrong(fit + line) == [f"fit.conf:8: {what}"]
+
+
+def test_all_of_them_at_once(folder, fit):
+    assert len(folder.wrong(fit + "population_size = 0\nnum_samples = 0\ntarget_accept = 3\nrandom_seed = x\n")) == 4
+
+
+def test_no_fit_type(folder, fit):
+    assert folder.wrong(fit.replace("fit_type = nuts\n", "")) == [
+        "fit.conf: no fit_type says what to run; type 'fit_type = nuts'"
+    ]
+
+
+def test_unknown_fit_type(folder, fit):
+    assert folder.wrong(fit.replace("nuts", "nut")) == [
+        "fit.conf:2: unknown fit_type 'nut'; did you mean 'nuts'? type 'fit_type = nuts'"
+    ]
+
+
+def test_job_type_in_either_edition(folder, fit):
+    assert folder.load(fit.replace("fit_type", "job_type")).settings.method == "nuts"
+
+
+def test_a_solve_may_be_given_seconds(folder, fit):
+    folder.load(fit + "wall_time_sim = 2\n")
+    assert folder.calls["decay"]["timeout_s"] == 2.0
+    folder.load(fit)
+    assert "timeout_s" not in folder.calls["decay"]
