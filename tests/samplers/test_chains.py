@@ -1,0 +1,350 @@
+"""Whole runs: known targets, seeds, cores, failures, exceptions, and what is left of each."""
+
+import os
+import re
+import signal
+import threading
+
+import numpy as np
+import pytest
+
+from bnfhmc.errors import GradientMismatch
+from bnfhmc.samplers.chains import run_nuts
+from bnfhmc.samplers.starts import NoStart
+from tests.samplers.targets import Altered, Gaussian, LogExponential, correlated, failing, standard_errors_off
+
+# Each comparison of a moment is allowed five standard errors: one false alarm in 300,000.
+ALLOWED = 5.0
+
+
+def within(values, expected):
+    return abs(standard_errors_off(values, expected)) < ALLOWED
+
+
+@pytest.fixture(scope="module")
+def gaussian():
+    """A run on three correlated parameters, and the target that counted its evaluations."""
+    target = Gaussian(correlated(3), mean=[1.0, -2.0, 300.0])
+    return target, run_nuts(target, random_seed=1, num_warmup=300, num_samples=700)
+
+
+def test_moments_of_a_correlated_gaussian(gaussian):
+    target, draws = gaussian
+    r = draws.z - target.mean
+    for i in range(3):
+        assert within(r[..., i], 0.0)
+        for j in range(i + 1):
+            assert within(r[..., i] * r[..., j], target.cov[i, j])
+    assert within(draws.stats["lp"], -1.5)
+
+
+def test_the_moments_can_fail(gaussian):
+    target, draws = gaussian
+    assert not within(draws.z[..., 0] - target.mean[0], 0.2)
+    assert not within((draws.z[..., 0] - target.mean[0]) ** 2, 1.3 * target.cov[0, 0])
+
+
+def test_what_a_run_leaves_has_its_shapes(gaussian):
+    target, draws = gaussian
+    assert draws.names == tuple(target.names)
+    assert draws.z.shape == (4, 700, 3)
+    assert draws.warmup.z.shape == (4, 300, 3)
+    for stats, shape in ((draws.stats, (4, 700)), (draws.warmup.stats, (4, 300))):
+        assert {name: values.shape for name, values in stats.items()} == dict.fromkeys(
+            ["lp", "diverging", "energy", "tree_depth", "n_steps", "step_size", "acceptance_rate", "failed"], shape
+        )
+    assert [chain.inverse_mass_matrix.shape for chain in draws.chains] == [(3, 3)] * 4
+    assert draws.metric == "dense"
+
+
+def test_stats_belong_to_their_draws(gaussian):
+    target, draws = gaussian
+    for chain, draw in ((0, 0), (1, 350), (3, 699)):
+        assert draws.stats["lp"][chain, draw] == target.evaluate(draws.z[chain, draw]).logp
+    stats = draws.stats
+    assert (stats["energy"] > -stats["lp"]).mean() > 0.9  # the kinetic energy is positive but for its constant
+    assert (stats["n_steps"] < 2 ** stats["tree_depth"]).all()
+    assert np.all((stats["acceptance_rate"] >= 0) & (stats["acceptance_rate"] <= 1))
+    np.testing.assert_array_equal(stats["step_size"], np.repeat([[c.step_size] for c in draws.chains], 700, axis=1))
+    assert not stats["diverging"].any()
+
+
+def test_the_warmup_reaches_the_target_and_the_metric(gaussian):
+    target, draws = gaussian
+    assert 0.75 < draws.stats["acceptance_rate"].mean() < 0.95
+    for chain in draws.chains:
+        np.testing.assert_allclose(chain.inverse_mass_matrix, target.cov, rtol=0.8)
+    assert np.unique(draws.warmup.stats["step_size"][0]).size > 250
+
+
+def test_every_solve_is_counted_once(gaussian):
+    target, draws = gaussian
+    for c, chain in enumerate(draws.chains):
+        assert chain.sampling.gradients == draws.stats["n_steps"][c].sum()
+        searches = chain.warmup.gradients - draws.warmup.stats["n_steps"][c].sum()
+        assert 3 * 2 <= searches <= 100  # three searches for a step size, at least two solves each
+        assert 1 + 3 * 8 <= chain.starting.gradients <= 1 + 3 * 20
+        assert chain.warmup_seconds > 0
+        assert chain.sampling_seconds > 0
+
+
+def test_the_counts_of_all_chains_are_the_calls_of_the_target():
+    target = Gaussian(correlated(3))
+    draws = run_nuts(target, random_seed=2, chains=3, num_warmup=40, num_samples=10)
+    tallies = [t.gradients for chain in draws.chains for t in (chain.starting, chain.warmup, chain.sampling)]
+    assert len(target.counted) == sum(tallies)
+
+
+def test_starts_are_spread_and_where_the_chains_begin(gaussian):
+    _, draws = gaussian
+    starts = np.array([chain.start for chain in draws.chains])
+    assert np.all(np.ptp(starts, axis=0) > 0.5)
+    assert all(chain.redrawn == () for chain in draws.chains)
+
+
+def test_a_skewed_density_on_the_half_line():
+    draws = run_nuts(LogExponential(), random_seed=3, num_warmup=300, num_samples=1000)
+    u = np.exp(draws.z[..., 0])
+    assert within(u, 1.0)
+    assert within(u**2, 2.0)
+    assert within(draws.z[..., 0], -np.euler_gamma)
+
+
+def test_failing_solves_leave_the_density_restricted_to_the_rest():
+    # Normal(0, 1) cut at 1: mean −φ(1)/Φ(1), second moment 1 − φ(1)/Φ(1), P(z > 0) = (Φ(1) − ½)/Φ(1).
+    target = Altered(Gaussian(np.eye(1)), failing(lambda z: z[0] > 1.0))
+    draws = run_nuts(target, random_seed=4, num_warmup=300, num_samples=1500)
+    z, ratio, below = draws.z[..., 0], 0.2419707245 / 0.8413447461, 0.8413447461
+    assert z.max() <= 1.0
+    assert within(z, -ratio)
+    assert within(z**2, 1.0 - ratio)
+    assert within((z > 0.0).astype(float), (below - 0.5) / below)
+    assert within((z > 0.9).astype(float), 0.0254004 / below)
+
+
+def test_failures_are_counted_by_kind_beside_the_divergences():
+    def change(z, evaluation):
+        return failing(lambda z: z[0] > 1.0, "timeout" if z[1] > 0 else "solver")(z, evaluation)
+
+    draws = run_nuts(Altered(Gaussian(np.eye(2)), change), random_seed=5, chains=2, num_warmup=150, num_samples=300)
+    for c, chain in enumerate(draws.chains):
+        assert set(chain.sampling.failures) == set(chain.warmup.failures) == {"solver", "timeout"}
+        assert sum(chain.sampling.failures.values()) == draws.stats["failed"][c].sum()
+        assert sum(chain.warmup.failures.values()) >= draws.warmup.stats["failed"][c].sum()
+    np.testing.assert_array_equal(draws.stats["failed"] > 0, draws.stats["diverging"])
+    assert draws.stats["failed"].max() == 1
+
+
+def same(a, b):
+    """Whether two runs are equal bit for bit in everything but their clocks."""
+    np.testing.assert_array_equal(a.z, b.z)
+    np.testing.assert_array_equal(a.warmup.z, b.warmup.z)
+    for name in a.stats:
+        np.testing.assert_array_equal(a.stats[name], b.stats[name])
+        np.testing.assert_array_equal(a.warmup.stats[name], b.warmup.stats[name])
+    for one, other in zip(a.chains, b.chains, strict=True):
+        np.testing.assert_array_equal(one.inverse_mass_matrix, other.inverse_mass_matrix)
+        assert (one.starting, one.warmup, one.sampling, one.step_size) == (
+            other.starting,
+            other.warmup,
+            other.sampling,
+            other.step_size,
+        )
+
+
+def short(**options):
+    settings = {"random_seed": 7, "chains": 3, "num_warmup": 60, "num_samples": 40} | options
+    return run_nuts(Altered(Gaussian(correlated(3)), failing(lambda z: z[0] > 1.5)), **settings)
+
+
+@pytest.fixture(scope="module")
+def one_core():
+    return short(cores=1)
+
+
+@pytest.mark.parametrize("cores", [2, 3, 8, None])
+def test_the_number_of_cores_changes_no_bit(one_core, cores):
+    same(one_core, short(cores=cores))
+
+
+def test_a_chain_does_not_depend_on_how_many_run_beside_it(one_core):
+    np.testing.assert_array_equal(short(chains=1).z[0], one_core.z[0])
+
+
+def test_the_gradient_check_changes_no_draw(one_core):
+    unchecked = short(check_gradient=False)
+    np.testing.assert_array_equal(unchecked.z, one_core.z)
+    assert all(chain.gradient_check is None for chain in unchecked.chains)
+    assert all(len(chain.gradient_check.slopes) == 3 for chain in one_core.chains)
+
+
+def test_seeds_and_chains_differ(one_core):
+    assert not np.array_equal(short(random_seed=8).z, one_core.z)
+    assert not np.array_equal(one_core.z[0], one_core.z[1])
+
+
+def test_without_a_seed_one_is_drawn_and_repeats_the_run():
+    drawn = short(random_seed=None, chains=1)
+    assert drawn.random_seed != short(random_seed=None, chains=1, num_samples=1).random_seed
+    same(drawn, short(random_seed=drawn.random_seed, chains=1))
+
+
+@pytest.mark.parametrize("num_warmup", [0, 1, 3, 10, 20, 50])
+def test_a_short_warmup_or_none(num_warmup):
+    draws = run_nuts(Gaussian(np.eye(3)), random_seed=1, chains=2, num_warmup=num_warmup, num_samples=50)
+    assert draws.warmup.z.shape == (2, num_warmup, 3)
+    assert draws.stats["acceptance_rate"].mean() > 0.3
+    assert np.isfinite(draws.z).all()
+
+
+@pytest.mark.parametrize("metric", ["diagonal", "dense"])
+def test_the_metric_that_is_asked_for(metric):
+    draws = run_nuts(
+        Gaussian(np.diag([1e-8, 1.0, 1e8])), random_seed=1, chains=2, num_warmup=150, num_samples=50, metric=metric
+    )
+    assert draws.metric == metric
+    for chain in draws.chains:
+        assert chain.inverse_mass_matrix.ndim == (2 if metric == "dense" else 1)
+        learnt = np.diag(chain.inverse_mass_matrix) if metric == "dense" else chain.inverse_mass_matrix
+        assert np.all(np.abs(np.log10(learnt / [1e-8, 1.0, 1e8])) < 1.0)
+    assert draws.stats["tree_depth"].mean() < 4
+
+
+def test_the_depth_of_a_trajectory_is_bounded():
+    draws = short(max_tree_depth=2, chains=1)
+    assert draws.stats["tree_depth"].max() == 2
+    assert draws.stats["n_steps"].max() == 3
+
+
+def test_a_dense_metric_makes_a_correlated_target_as_cheap_as_a_round_one():
+    cov = correlated(3, rho=0.9999)
+    cost = {
+        metric: run_nuts(Gaussian(cov), random_seed=1, chains=1, num_warmup=150, num_samples=50, metric=metric)
+        .stats["n_steps"]
+        .mean()
+        for metric in ("dense", "diagonal")
+    }
+    assert cost["dense"] < 8
+    assert cost["diagonal"] > 5 * cost["dense"]
+
+
+class OutOfReach(Exception):
+    """An exception that nobody else knows."""
+
+
+@pytest.mark.parametrize("after", [0, 30, 300])
+def test_an_exception_of_the_target_reaches_the_caller_as_it_is(after):
+    error, calls = OutOfReach("species X is not in the model"), []
+
+    def change(z, evaluation):
+        calls.append(z)
+        if len(calls) > after:
+            raise error
+        return evaluation
+
+    with pytest.raises(OutOfReach) as caught:
+        run_nuts(Altered(Gaussian(np.eye(3)), change), random_seed=1, num_warmup=200, num_samples=200, cores=2)
+    assert caught.value is error
+    assert len(calls) <= after + 2  # the chain beside it may be at its own solve
+
+
+def test_one_chain_that_raises_stops_the_others():
+    started, calls = threading.Event(), []
+
+    def change(z, evaluation):
+        calls.append(threading.get_ident())
+        if len(set(calls)) == 2 and calls.count(calls[-1]) > 100 and not started.is_set():
+            started.set()
+            raise OutOfReach
+        return evaluation
+
+    with pytest.raises(OutOfReach):
+        run_nuts(
+            Altered(Gaussian(np.eye(3)), change),
+            random_seed=1,
+            chains=2,
+            num_warmup=5000,
+            num_samples=5000,
+            cores=2,
+            check_gradient=False,
+        )
+    assert len(calls) < 5000
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("chain")]
+
+
+def test_an_interrupt_stops_all_chains():
+    calls = []
+
+    def change(z, evaluation):
+        calls.append(z)
+        if len(calls) == 200:
+            os.kill(os.getpid(), signal.SIGINT)
+        return evaluation
+
+    with pytest.raises(KeyboardInterrupt):
+        run_nuts(Altered(Gaussian(np.eye(3)), change), random_seed=1, num_warmup=50_000, num_samples=5000, cores=2)
+    assert len(calls) < 5000
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("chain")]
+
+
+def test_a_wrong_gradient_stops_the_run_before_the_first_draw():
+    calls = []
+
+    def change(z, evaluation):
+        calls.append(z)
+        return evaluation._replace(grad=evaluation.grad * [1.0, 1.01, 1.0])
+
+    with pytest.raises(GradientMismatch, match=r"chain \d: .* for k2: gradient "):
+        run_nuts(Altered(Gaussian(np.eye(3)), change), random_seed=1, rtol=1e-10)
+    assert len(calls) <= 4 * (1 + 3 * 20)
+
+
+def test_starts_that_fail_are_drawn_again_and_the_reasons_are_kept():
+    target = Altered(Gaussian(np.eye(3)), failing(lambda z: z[0] < 2.0, "outside"))
+    draws = run_nuts(target, random_seed=1, num_warmup=20, num_samples=5, check_gradient=False)
+    assert all(chain.start[0] >= 2.0 for chain in draws.chains)
+    assert all(set(chain.redrawn) <= {"outside"} for chain in draws.chains)
+    assert sum(len(chain.redrawn) for chain in draws.chains) > 4
+    for chain in draws.chains:
+        assert chain.starting.failures == ({"outside": len(chain.redrawn)} if chain.redrawn else {})
+
+
+def test_no_start_is_said_in_words():
+    with pytest.raises(NoStart, match=r"chain \d: .*100 solver"):
+        run_nuts(Altered(Gaussian(np.eye(3)), failing(lambda z: True)), random_seed=1)
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("chains", 0),
+        ("num_warmup", -1),
+        ("num_samples", 0),
+        ("target_accept", 1.0),
+        ("target_accept", 0.0),
+        ("max_tree_depth", 0),
+        ("metric", "low-rank"),
+        ("cores", 0),
+        ("random_seed", -1),
+    ],
+)
+def test_an_option_outside_its_domain_is_named(option, value):
+    with pytest.raises(ValueError, match=re.escape(f"{option} = {value!r}")):
+        run_nuts(Gaussian(np.eye(3)), **{option: value})
+
+
+def test_all_wrong_options_are_named_at_once():
+    with pytest.raises(ValueError, match="chains = 0.*; num_samples = 0"):
+        run_nuts(Gaussian(np.eye(3)), chains=0, num_samples=0)
+
+
+def test_a_target_without_parameters_is_refused():
+    empty = Altered(Gaussian(np.eye(1)), None)
+    empty.dim, empty.names = 0, []
+    with pytest.raises(ValueError, match="no parameter to sample"):
+        run_nuts(empty)
+
+
+def test_a_run_prints_nothing_of_its_own(capfd):
+    short(chains=1)
+    assert capfd.readouterr() == ("", "")
