@@ -1,0 +1,62 @@
+"""Gradient-based Bayesian inference for biochemical models.
+
+    problem = bnfhmc.load("fit.conf")
+    posterior = bnfhmc.Posterior(problem)
+    idata = bnfhmc.sample(posterior, chains=4, random_seed=7)
+
+Importing the package is light: a name is imported when it is first asked for, and jax when `sample` is called.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bnfhmc.errors import FailedSolve, GradientMismatch, InputError, MissingTool, Mistake
+    from bnfhmc.posterior import Evaluation, Posterior
+    from bnfhmc.problem import Problem, Settings
+    from bnfhmc.read import load
+    from bnfhmc.run import sample
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Evaluation",
+    "FailedSolve",
+    "GradientMismatch",
+    "InputError",
+    "MissingTool",
+    "Mistake",
+    "Posterior",
+    "Problem",
+    "Settings",
+    "load",
+    "sample",
+]
+
+_HOME = {
+    "Evaluation": "bnfhmc.posterior",
+    "FailedSolve": "bnfhmc.errors",
+    "GradientMismatch": "bnfhmc.errors",
+    "InputError": "bnfhmc.errors",
+    "MissingTool": "bnfhmc.errors",
+    "Mistake": "bnfhmc.errors",
+    "Posterior": "bnfhmc.posterior",
+    "Problem": "bnfhmc.problem",
+    "Settings": "bnfhmc.problem",
+    "load": "bnfhmc.read",
+    "sample": "bnfhmc.run",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOME})
