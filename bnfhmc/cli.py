@@ -262,12 +262,15 @@ def _plan(problem: Problem, folder: Path) -> str:
 
 
 def _tell(console: Console, outcome: Outcome, quiet: bool) -> None:
+    from bnfhmc.report.constraints import print_satisfaction
     from bnfhmc.report.folder import FILES
     from bnfhmc.report.summary import print_summary
     from bnfhmc.report.text import printable
 
     if not quiet:
         print_summary(console, outcome.summary)
+        if outcome.constraints:
+            print_satisfaction(console, outcome.constraints)
     where = printable(str(outcome.folder))
     for line in (str(outcome.verdict), f"{', '.join(FILES)} are in {where}"):
         console.print(line, markup=False, highlight=False, soft_wrap=not console.is_terminal)

@@ -68,8 +68,8 @@ class Posterior:
 
     @property
     def rtol(self) -> float:
-        """The solver's relative tolerance: what a difference quotient of the loss has to stay above."""
-        return self.problem.settings.rtol
+        """The loosest relative tolerance of a model's solver: what a difference quotient of the loss has to stay above."""
+        return max((m.rtol for m in self.problem.models.values()), default=1e-12)
 
     @property
     def least_squares(self) -> bool:
@@ -178,6 +178,11 @@ class Posterior:
         """The model's value for each measurement; raises FailedSolve where the model cannot be solved."""
         predictions = self._solved(u, gradient=False)
         return np.concatenate([e.predicted(p) for e, p in zip(self._likelihoods, predictions, strict=True)])
+
+    def trajectories(self, u: Float[np.ndarray, " d"]) -> list[tuple[Float[np.ndarray, " row"], dict[str, np.ndarray]]]:
+        """Rows and outputs by name of each experiment; raises FailedSolve where the model cannot be solved."""
+        predictions = self._solved(u, gradient=False)[: len(self.problem.experiments)]
+        return [(e.rows, p.observed.outputs) for e, p in zip(self.problem.experiments, predictions, strict=True)]
 
     # the seam of samplers
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from bnfhmc.posterior import Posterior
     from bnfhmc.problem import Problem
+    from bnfhmc.report.constraints import Held
     from bnfhmc.report.folder import ResultFolder
     from bnfhmc.report.summary import Summary
     from bnfhmc.report.verdict import Verdict
@@ -29,6 +30,7 @@ class Outcome:
     folder: Path
     summary: Summary
     verdict: Verdict
+    constraints: tuple[Held, ...] = ()
 
 
 def sample(
@@ -121,6 +123,7 @@ def _write(folder: ResultFolder, posterior: Posterior, draws: Draws, started: st
     is said of whole results only."""
     from bnfhmc import __version__
     from bnfhmc.report import run_json
+    from bnfhmc.report.constraints import satisfaction
     from bnfhmc.report.folder import POSTERIOR, RECORD, SAMPLES
     from bnfhmc.report.inference_data import (
         ln_probability,
@@ -150,12 +153,14 @@ def _write(folder: ResultFolder, posterior: Posterior, draws: Draws, started: st
         raise FailedSolve(failure.kind, kept) from failure
     summary = summarize(posterior.names, theta)
     verdict = judge(Evidence.of(summary, settings, draws))
+    held = satisfaction(posterior, draws.z)
     used = settings.model_copy(update={"random_seed": draws.random_seed, "output_dir": folder.path})
     record = run_json.finished(
-        opened, ended=_now(), problem=posterior.problem, settings=used, draws=draws, summary=summary, verdict=verdict
-    )
+        opened, ended=_now(), problem=posterior.problem, settings=used, draws=draws, summary=summary, verdict=verdict,
+        constraints=held,
+    )  # fmt: skip
     folder.write_text(RECORD, run_json.to_json(record))
-    return Outcome(folder.path, summary, verdict)
+    return Outcome(folder.path, summary, verdict, held)
 
 
 def _nuts(posterior: Posterior, *, progress: bool, **settings: Any) -> Draws:

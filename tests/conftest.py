@@ -280,6 +280,7 @@ class ClosedForm:
     amounts: frozenset[str] = frozenset()
     derived: Mapping[str, object] = field(default_factory=dict)
     name: str = "closed"
+    rtol: float = 1e-14
     solves: list[dict] = field(default_factory=list)
 
     @property

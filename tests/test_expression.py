@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from bnfhmc.expression import FUNCTIONS, MAX_DEPTH, Call, ExpressionError, Name, Num, expression, number, parse
+from bnfhmc.expression import FUNCTIONS, Call, ExpressionError, Name, Num, expression, number, parse
 
 PYTHON = {ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
           ast.Pow: operator.pow, ast.USub: operator.neg, ast.UAdd: operator.pos}  # fmt: skip
@@ -105,7 +105,7 @@ def test_a_chain_of_operators_groups_as_in_python(text, x, y):
         ("piecewise(1, 0 > 1, 2, 1 > 0, 3)", 2.0),
         ("piecewise(1, 1 > 0, 2, 1 > 0, 3)", 1.0),
         ("piecewise(1, 0 > 1, 3)", 3.0),
-        ("pi", np.pi),
+        ("_pi", np.pi),
     ],
 )
 def test_functions_and_constants(text, value):
@@ -125,7 +125,7 @@ def test_a_function_without_arguments_is_a_name():
 
 
 def test_names_are_those_left_free():
-    assert parse("k1*x + k1__FREE - pi + log(_a)").names == {"k1", "x", "k1__FREE", "_a"}
+    assert parse("k1*x + k1__FREE - _pi + log(_a)").names == {"k1", "x", "k1__FREE", "_a"}
 
 
 def test_renamed_leaves_the_rest():
@@ -400,10 +400,10 @@ def test_whatever_is_read_can_be_differentiated_and_evaluated(kind):
         except ExpressionError:
             continue
     assert n >= 40
-    assert np.isfinite(e({"x": 0.7}))
+    assert np.isfinite(e({"x": 0.999}))
     d = e.derivative("x")
-    assert d({"x": 0.7}) is not None and repr(d) and repr(e)
-    assert e.renamed({"x": "y"})({"y": 0.7}) == e({"x": 0.7})
+    assert d({"x": 0.999}) is not None and repr(d) and repr(e)
+    assert e.renamed({"x": "y"})({"y": 0.999}) == e({"x": 0.999})
     assert e == parse(LONGEST[kind](n)) and hash(e) == hash(parse(LONGEST[kind](n)))
 
 

@@ -153,7 +153,7 @@ def test_residuals_are_prediction_minus_observation_over_sigma(closed_form, quot
 
 
 @pytest.mark.parametrize("kinds", [("file",), ("fixed",), LEAST_SQUARES], ids="-".join)
-def test_the_gradient_of_least_squares_is_J_transposed_rho(closed_form, kinds):
+def test_the_gradient_of_least_squares_is_jacobian_transposed_rho(closed_form, kinds):
     part = likelihood(closed_form, kinds)
     rho, J = part.residuals(part.solve(THETA, gradient=True))
     value, gradient = loss_gradient(part)
@@ -238,6 +238,13 @@ def test_a_noise_formula_may_read_an_output(closed_form, quotient):
     expected = (0.5 * ((A - s.observed) / sigma) ** 2 + np.log(sigma)).sum() + by_hand(("mean",))[0]
     assert loss(part) == pytest.approx(expected, rel=1e-12)
     np.testing.assert_allclose(loss_gradient(part)[1], quotient(lambda x: loss(part, x), X), rtol=1e-8, atol=1e-8)
+    only = ExperimentLikelihood(Experiment("e", "closed", TIMES, (s,)), closed_form, NAMES)
+    expected = quotient(lambda x: only.residuals(only.solve(at(x), gradient=True))[0], X)
+    np.testing.assert_allclose(only.residuals(only.solve(THETA, gradient=True))[1], expected, rtol=1e-8, atol=1e-9)
+    d_pred = quotient(lambda x: only.predicted(only.solve(at(x), gradient=False)), X)
+    d_sigma = quotient(lambda x: 0.1 + 0.2 * x[2] * x[0] * (1 - np.exp(-x[1] * TIMES[s.time_index])) + x[4], X)
+    expected = (d_pred / sigma[:, None] ** 2).T @ d_pred + (2 * d_sigma / sigma[:, None] ** 2).T @ d_sigma
+    np.testing.assert_allclose(only.fisher(only.solve(THETA, gradient=True)), expected, rtol=1e-8, atol=1e-9)
 
 
 def test_a_formula_observable(closed_form, quotient):

@@ -19,7 +19,7 @@ _TOKEN = re.compile(
     r"|(?P<op>\*\*|<=|>=|==|!=|&&|\|\||[-+*/^()<>,!]))"
 )
 
-CONSTANTS = {"pi": float(np.pi), "e": float(np.e), "inf": float("inf")}
+CONSTANTS = {"_pi": float(np.pi), "_e": float(np.e)}  # BioNetGen's names for them; pi and e may be parameters
 # left binding power of each infix operator; ^ groups to the right and binds tighter than a sign before it
 BINDING = {"||": 1, "&&": 2, "<": 4, "<=": 4, ">": 4, ">=": 4, "==": 4, "!=": 4,
             "+": 5, "-": 5, "*": 6, "/": 6, "^": 8}  # fmt: skip

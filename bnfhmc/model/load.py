@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import re
 import shutil
@@ -11,6 +12,7 @@ import threading
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -95,14 +97,21 @@ def _open_text(
     """The network of a text that stands for `path`, of which `original` is the content."""
     if text == original:
         return open_network(path, name, tolerances, timeout_s)
-    with tempfile.TemporaryDirectory(prefix="bnfhmc_") as folder:
-        changed = Path(folder) / path.name
-        changed.write_text(text, encoding="utf-8")
-        try:
-            return replace(open_network(changed, name, tolerances, timeout_s), path=path)
-        except InputError as error:  # name the user's file, not the changed copy
-            said = (Mistake(_COPY.sub(lambda _: str(path), m.what), m.hint, path) for m in error.mistakes)
-            raise InputError(said) from error
+    changed = Path(tempfile.mkdtemp(dir=_session())) / path.name
+    changed.write_text(text, encoding="utf-8")
+    try:
+        return replace(open_network(changed, name, tolerances, timeout_s), path=path)
+    except InputError as error:  # name the user's file, not the changed copy
+        said = (Mistake(_COPY.sub(lambda _: str(path), m.what), m.hint, path) for m in error.mistakes)
+        raise InputError(said) from error
+
+
+@cache
+def _session() -> str:
+    """A folder for changed copies, which are compiled when they are first solved; it goes when the process ends."""
+    folder = tempfile.TemporaryDirectory(prefix="bnfhmc_")
+    atexit.register(folder.cleanup)
+    return folder.name
 
 
 def _derived(path: Path, text: str, settable: set[str], network: Network) -> dict[str, Expression]:

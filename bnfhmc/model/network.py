@@ -129,6 +129,11 @@ class Network:
                                             if not n.startswith(INTERNAL)})  # fmt: skip
         self.outputs = tuple(self._selectors)
 
+    @property
+    def rtol(self) -> float:
+        """The integrator's relative tolerance."""
+        return self.tolerances.rtol
+
     def solve(
         self,
         values: Mapping[str, float],
@@ -261,6 +266,8 @@ def _simulator(model: bngsim.Model, parameters: tuple[str, ...], amounts: tuple[
         )  # fmt: skip
     except (bngsim.SensitivityUnsupportedError, ValueError) as error:
         raise InputError(Mistake(f"the model cannot be differentiated: {error}")) from error
+    except FileNotFoundError:
+        raise
     except (RuntimeError, OSError) as error:
         raise MissingTool(
             f"the model's sensitivities could not be compiled ({_brief(error)}); a C compiler is installed with 'apt-get "

@@ -40,14 +40,17 @@ class Trajectory(NamedTuple):
 class Model(Protocol):
     """Solves y(t; m) and ∂y/∂m, where m are the model's own settable quantities (parameters, initial amounts).
 
-    ``quantities``: name → value in the model file, everything a configuration may set; ``amounts``: those among them that
-    are initial amounts of species; ``derived``: the expression of other quantities that one has unless it is set;
-    ``outputs``: what can be observed.
+    ``rtol``: the relative accuracy of its solutions; ``quantities``: name → value in the model file, everything a
+    configuration may set; ``amounts``: those among them that are initial amounts of species; ``derived``: the expression of
+    other quantities that one has unless it is set; ``outputs``: what can be observed.
     A model is not thread-safe: one `clone` a thread.
     """
 
     @property
     def name(self) -> str: ...
+
+    @property
+    def rtol(self) -> float: ...
 
     @property
     def quantities(self) -> Mapping[str, float]: ...

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float
 
+from bnfhmc.errors import FailedSolve
 from bnfhmc.noise.constraint import Constraint, Outputs
+from bnfhmc.report.text import print_table, printable
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from bnfhmc.posterior import Posterior
 
 Solved = tuple[Float[np.ndarray, " row"], Outputs]  # output times, and each output's values at them
 
@@ -56,6 +64,50 @@ def constraint_satisfaction(constraints: Sequence[Constraint], draws: Iterable[S
         _held(c, np.array(m), np.array(h, dtype=bool), np.array(solved, dtype=int), total - len(solved))
         for c, m, h in zip(constraints, margins, holds, strict=True)
     )
+
+
+def satisfaction(posterior: Posterior, z: Float[np.ndarray, "chain draw d"], limit: int = 400) -> tuple[Held, ...]:
+    """`constraint_satisfaction` of every experiment over at most `limit` draws, evenly spaced; one plain solve a draw."""
+    if not any(e.constraints for e in posterior.problem.experiments):
+        return ()
+    flat = z.reshape(-1, z.shape[-1])
+    chosen = flat[np.unique(np.linspace(0, len(flat) - 1, min(limit, len(flat))).astype(int))]
+    solved = [_trajectories(posterior, draw) for draw in chosen]
+    return tuple(
+        held
+        for i, e in enumerate(posterior.problem.experiments)
+        if e.constraints
+        for held in constraint_satisfaction(e.constraints, (None if s is None else s[i] for s in solved))
+    )
+
+
+def _trajectories(posterior: Posterior, z: np.ndarray) -> list[Solved] | None:
+    try:
+        return list(posterior.trajectories(posterior.u_from_z(z)))
+    except FailedSolve:  # counted as failed
+        return None
+
+
+def print_satisfaction(console: Console, found: Sequence[Held]) -> None:
+    """One row a constraint: in how many of the draws it holds, and the worst and median margin."""
+    from rich.box import SIMPLE_HEAD
+    from rich.markup import escape
+    from rich.table import Column, Table
+
+    numbers = (Column(h, justify="right") for h in ("holds", "worst margin", "median margin"))
+    table = Table("constraint", "where", *numbers, box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    for h in found:
+        cells = (h.text, h.where, _percent(h.holds), _number(h.worst_margin), _number(h.median_margin))
+        table.add_row(*(escape(printable(c)) for c in cells))
+    print_table(console, table)
+
+
+def _percent(value: float | None) -> str:
+    return "" if value is None else f"{100 * value:.3g} %"
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.3g}"
 
 
 def _held(c: Constraint, margin: np.ndarray, holds: np.ndarray, solved: np.ndarray, failed: int) -> Held:

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bnfhmc.problem import Problem, Settings
+from bnfhmc.noise import Formula
+from bnfhmc.problem import Condition, Problem, Series, Settings
+from bnfhmc.report.constraints import Held
 from bnfhmc.report.folder import PROGRAM
 from bnfhmc.report.summary import Summary
 from bnfhmc.report.verdict import Verdict
@@ -50,6 +52,7 @@ def finished(
     draws: Draws,
     summary: Summary,
     verdict: Verdict,
+    constraints: Sequence[Held] = (),
 ) -> dict[str, Any]:
     """The record of a run, from its `opening`. `settings`: those used, with the seed."""
     return {
@@ -60,6 +63,7 @@ def finished(
         "verdict": {"converged": verdict.converged, "findings": [asdict(f) for f in verdict.findings]},
         "configuration": configuration(problem, settings),
         "counts": counts(draws),
+        "constraints": [plain(asdict(h)) for h in constraints],
         "summary": {n: {k: plain(v[i]) for k, v in _columns(summary)} for i, n in enumerate(summary.names)},
     }
 
@@ -77,11 +81,36 @@ def configuration(problem: Problem, settings: Settings) -> dict[str, Any]:
             {
                 "name": e.name,
                 "model": e.model,
-                "condition": None if e.condition is None else e.condition.name,
+                "condition": _condition(e.condition),
+                "equilibrated_under": _condition(e.before),
+                "scan": plain(e.scan),
                 "measurements": {s.name: len(s.observed) for s in e.series},
+                "noise": {s.name: _noise(s) for s in e.series},
+                "constraints": [c.text for c in e.constraints],
             }
             for e in problem.experiments
         ],
+    }
+
+
+def _condition(condition: Condition | None) -> dict[str, Any] | None:
+    if condition is None:
+        return None
+    changes = [f"{p.target} {p.op} {p.value.text}" for p in condition.perturbations]
+    return {"name": condition.name, "perturbations": changes}
+
+
+def _noise(series: Series) -> dict[str, Any]:
+    """The family, where each of its parameters comes from, and the transforms of what is compared."""
+    sources = {
+        name: source.expression.text if isinstance(source, Formula) else plain(source.values)
+        for name, source in series.sources.items()
+    }
+    return {
+        "observable": series.observable.text,
+        **plain(series.noise),
+        "sources": sources,
+        "transforms": plain(series.transforms),
     }
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from bnfhmc.errors import InputError
 from bnfhmc.model import load_model
-from bnfhmc.model.bngl import undefined_free_names, for_network, with_parameters
+from bnfhmc.model.bngl import for_network, undefined_free_names, with_parameters
 
 BODY = """
 begin molecule types
@@ -120,7 +120,9 @@ end actions
 """
 
 
-@pytest.mark.parametrize("options, longest", [("max_iter=>2", None), ("max_stoich=>{P=>3}", 3), ("max_agg=>4, max_iter => 9", 4)])
+@pytest.mark.parametrize(
+    "options, longest", [("max_iter=>2", None), ("max_stoich=>{P=>3}", 3), ("max_agg=>4, max_iter => 9", 4)]
+)
 def test_the_options_of_a_configuration_bound_the_network(tmp_path, options, longest):
     path = tmp_path / "m.bngl"
     path.write_text(POLYMER)

@@ -384,7 +384,7 @@ def test_what_cannot_be_differentiated_is_refused_by_name(tmp_path, recwarn, kin
         assert "Y" in str(error.value)
         # and the rest of the model is none the worse
         assert np.isfinite(model.solve(values, times, ("A",), ("k1", "k2")).dy).all()
-    assert not recwarn.list
+    assert all("bngsim" in w.filename for w in recwarn.list)  # bngsim warns of a blind row in its own words
 
 
 def test_a_single_bad_row_at_the_start_names_no_output(network):

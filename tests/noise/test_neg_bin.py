@@ -159,13 +159,16 @@ def test_the_loss_at_a_median_is_minus_the_log_pmf():
 # both
 
 
+def at(neg_bin, k, x):
+    return neg_bin.loss(x[:1], np.array([k]), {"dispersion": x[1:]}, ESTIMATED)
+
+
 def test_slopes_are_those_of_the_loss(neg_bin, quotient):
     for m in (1e-3, 0.4, 5.0, 300.0):
         for k in (0.0, 1.0, 12.0, 400.0):
             for r in (0.02, 0.3, 2.0, 50.0, 3e3):
-                at = lambda x, k=k: neg_bin.loss(np.array([x[0]]), np.array([k]), {"dispersion": x[1:]}, ESTIMATED)  # noqa: E731
-                by_log = quotient(lambda v: at(np.exp(v)).loss, np.log([m, r]), 2e-4)[0]
-                loss = at(np.array([m, r]))
+                loss = at(neg_bin, k, np.array([m, r]))
+                by_log = quotient(lambda v, k=k: at(neg_bin, k, np.exp(v)).loss, np.log([m, r]), 2e-4)[0]
                 got = np.array([loss.d_pred[0] * m, loss.d_noise["dispersion"][0] * r])
                 np.testing.assert_allclose(got, by_log, rtol=1e-7, atol=1e-7, err_msg=str((m, k, r)))
 

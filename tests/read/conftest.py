@@ -55,6 +55,7 @@ class FakeModel:
     quantities: Mapping[str, float]
     amounts: frozenset[str]
     outputs: tuple[str, ...]
+    rtol: float = 1e-8
 
     def solve(self, *args: Any, **kwargs: Any) -> Any:
         raise NotImplementedError

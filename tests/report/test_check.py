@@ -45,6 +45,7 @@ class Decay:
     rough: float = 0.0     # the size of a noise that A carries
     k_max: float = math.inf
     name: str = "decay"
+    rtol: float = 1e-8
     quantities: dict = field(default_factory=lambda: {"A0": 3.0, "k": 0.5, "X()": 1.0})
     amounts: frozenset = frozenset({"X()"})
     outputs: tuple = ("A", "n")
@@ -445,10 +446,8 @@ def test_a_prior_that_cannot_be_solved_is_said_though_the_first_point_can():
 
 
 def test_a_looser_model_widens_what_differences_can_tell():
-    model = Decay()
-    assert trial.tolerance(Posterior(problem(model, settings=Settings(rtol=1e-9)))) == 1e-9
-    model.tolerances = SimpleNamespace(rtol=1e-5, atol=1e-8)
-    assert trial.tolerance(Posterior(problem(model, settings=Settings(rtol=1e-9)))) == 1e-5
+    tight, loose = Decay(rtol=1e-9), Decay(rtol=1e-5)
+    assert Posterior(problem(tight)).rtol == 1e-9 and Posterior(problem(loose)).rtol == 1e-5
 
 
 # closed-form problems

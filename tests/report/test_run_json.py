@@ -55,7 +55,15 @@ def test_configuration(record):
         {"name": "a", "scale": "lin", "prior": {"kind": "Normal", "mean": 0.0, "sd": 1.0}, "initial": None},
     ]
     assert used["experiments"] == [
-        {"name": "d1", "model": "closed_form", "condition": None, "measurements": {"y": 3}}
+        {
+            "name": "d1", "model": "closed_form", "condition": None, "equilibrated_under": None, "scan": None,
+            "measurements": {"y": 3}, "constraints": [],
+            "noise": {
+                "y": {
+                    "observable": "y", "kind": "Normal", "location": "median", "sources": {"sigma": 0.8}, "transforms": [],
+                }
+            },
+        }
     ]
 
 

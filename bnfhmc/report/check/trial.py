@@ -123,19 +123,13 @@ def compare_at(posterior: Posterior, place: Place) -> Iterator[Point]:
         yield _point(posterior, drawn, evaluation, tuple(redrawn), scale)
 
 
-def tolerance(posterior: Posterior) -> float:
-    """The loosest relative tolerance of the models: what a difference quotient has to stay above."""
-    own = (getattr(m, "tolerances", None) for m in posterior.problem.models.values())
-    return max([posterior.rtol, *(t.rtol for t in own if t is not None)])
-
-
 def _point(posterior: Posterior, place: Place, at_z: Evaluation, redrawn: tuple[str, ...], scale: Vector) -> Point:
     theta = _theta(posterior, place.z)
     if at_z.status != "ok":
         return Point(place.where, theta, at_z.status, posterior.explain(place.z), redrawn, None, None, ())
     _, seconds = _timed(lambda: posterior.evaluate(place.z))
     report = compare_gradient(
-        lambda z: _value(posterior, z), posterior.names, place.z, at_z, scale=scale, rtol=tolerance(posterior)
+        lambda z: _value(posterior, z), posterior.names, place.z, at_z, scale=scale, rtol=posterior.rtol
     )
     return Point(place.where, theta, "ok", "", redrawn, at_z.logp, seconds, report.slopes)
 

@@ -81,7 +81,7 @@ def test_an_expression_depends_on_the_parameters_it_names():
     (("expression", (), (), "x1 +* 2", XY), ["column 5"]),
     (("expression", (), (), "__import__('os').system('true')", XY), ["unexpected"]),
     (("expression", (), (), "x1 + kk + zz", ("x1", "kkk")), ["'kk'", "'zz'"]),
-    (("expression", (), (), "x1 + e", ("x1", "e")), ["'e' is a constant of mathematics"]),
+    (("expression", (), (), "x1 + _e", ("x1", "_e")), ["'_e' is a constant of mathematics"]),
     (("expression", (), (), "2 + t", ("x1",), {"t": np.ones(2)}), ["names no parameter"]),
     (("expression", (), (), "x1", ("x1", "t"), {"t": np.ones(2)}), ["read by nothing"]),
     (("expression", (), (), "x1*t", ("x1", "t"), {"t": np.ones(2)}), ["a declared parameter and a column"]),
