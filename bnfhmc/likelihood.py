@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -25,7 +25,7 @@ class Prediction(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class _Group:
+class Group:
     """All measurements of an experiment that share a noise family, as flat arrays.
 
     ``cell[n]``: index into the flattened P[row, column]; ``at[n]``: place among the experiment's measurements;
@@ -73,21 +73,26 @@ class ExperimentLikelihood:
         self.simulation = Simulation(experiment, model, names, self.observation.outputs, self.observation.reads)
         self.size = sum(len(s.observed) for s in series)
         _refuse_unmet(experiment)
-        self._groups = _groups(series, {key: len(series) + a for a, key in enumerate(reading)})
+        self.groups = _groups(series, {key: len(series) + a for a, key in enumerate(reading)})
         self._column = {name: j for j, name in enumerate(names)}
 
     @property
     def least_squares(self) -> bool:
         """Whether the loss is exactly ½‖ρ‖²: every family a sum of squares and every scale known."""
-        return not self.experiment.constraints and all(g.noise.least_squares and not g.estimated for g in self._groups)
+        return not self.experiment.constraints and all(g.noise.least_squares and not g.estimated for g in self.groups)
+
+    @property
+    def uses(self) -> list[str]:
+        """The free parameters that this likelihood depends on, each as often as something reads it."""
+        expressions = [f.expression for g in self.groups for _, _, f in g.formulas]
+        expressions += [f.expression for f in self.observation.formulas]
+        expressions += [c.scale.expression for c in self.experiment.constraints if c.scale is not None]
+        return [*self.simulation.used, *(n for e in expressions for n in e.names if n in self._column)]
 
     @property
     def used(self) -> frozenset[str]:
         """The free parameters that this likelihood depends on."""
-        formulas = [f.expression for g in self._groups for _, _, f in g.formulas]
-        read = [f.expression for f in self.observation.formulas]
-        read += [c.scale.expression for c in self.experiment.constraints if c.scale is not None]
-        return self.simulation.used | frozenset(n for e in (*formulas, *read) for n in e.names) & set(self.names)
+        return frozenset(self.uses)
 
     def solve(self, theta: Theta, gradient: bool) -> Prediction | Failure:
         """The predictions at θ, with their sensitivities where `gradient`."""
@@ -96,20 +101,25 @@ class ExperimentLikelihood:
 
     def loss(self, prediction: Prediction) -> float:
         """−log likelihood without its constants (a scale's normaliser counts only where the scale is estimated)."""
-        return float(sum(self._loss(g, prediction).loss.sum() for g in self._groups)) + self._penalty(prediction)[0]
+        return float(sum(self._loss(g, prediction).loss.sum() for g in self.groups)) + self._penalty(prediction)[0]
 
-    def loss_gradient(self, prediction: Prediction) -> tuple[float, Float[np.ndarray, " d"]]:
-        """The loss and ∂loss/∂θ."""
+    def loss_gradient(
+        self, prediction: Prediction, without: Collection[str] = ()
+    ) -> tuple[float, Float[np.ndarray, " d"]]:
+        """The loss and ∂loss/∂θ, but for the measurements whose scale is one of the parameters `without`."""
         theta, observed = prediction
         grad, weight = np.zeros(len(self.names)), np.zeros(observed.P.size)
         total, on_outputs, by_scale = self._penalty(prediction)
         grad += by_scale
-        for g in self._groups:
+        for g in self.groups:
             loss, d_pred, d_noise = self._loss(g, prediction)
+            for _, rows, formula in g.formulas:
+                if formula.expression.text in without:
+                    loss[rows] = d_pred[rows] = 0.0
             total += float(loss.sum())
             weight += np.bincount(g.cell, d_pred, minlength=weight.size)
             for name, rows, formula in g.formulas:
-                slope = d_noise[name][rows].sum()
+                slope = 0.0 if formula.expression.text in without else d_noise[name][rows].sum()
                 for parameter, d in formula.gradient(theta).items():
                     grad[self._column[parameter]] += slope * d
             for name, rows, cells in g.read:
@@ -121,7 +131,7 @@ class ExperimentLikelihood:
         theta, observed = prediction
         rho, J = np.empty(self.size), np.zeros((self.size, len(self.names)))
         P, slopes = observed.P.ravel(), self._slopes(observed)
-        for g in self._groups:
+        for g in self.groups:
             noise = g.noise_at(theta, P)
             rho[g.at], slope = g.noise.residual(P[g.cell], g.observed, noise)
             J_g = slope[:, None] * slopes[g.cell]
@@ -137,7 +147,7 @@ class ExperimentLikelihood:
         theta, observed = prediction
         F = self._constraint_information(prediction)
         P, slopes = observed.P.ravel(), self._slopes(observed)
-        for g in self._groups:
+        for g in self.groups:
             s = {"pred": slopes[g.cell], **self._noise_slopes(g, theta, slopes)}
             kappa, blocks = g.noise.fisher(P[g.cell], g.noise_at(theta, P))
             for (a, b), info in {("pred", "pred"): kappa, **blocks}.items():
@@ -150,7 +160,7 @@ class ExperimentLikelihood:
         """Normalised log density of each measurement, series by series in the order of the experiment."""
         theta, observed = prediction
         out, P = np.empty(self.size), observed.P.ravel()
-        for g in self._groups:
+        for g in self.groups:
             with np.errstate(all="ignore"):
                 out[g.at] = g.noise.log_density(P[g.cell], g.observed, g.noise_at(theta, P))
         return out
@@ -158,11 +168,11 @@ class ExperimentLikelihood:
     def predicted(self, prediction: Prediction) -> Float[np.ndarray, " n"]:
         """The model's value for each measurement, in the order of `pointwise`."""
         out = np.empty(self.size)
-        for g in self._groups:
+        for g in self.groups:
             out[g.at] = prediction.observed.P.ravel()[g.cell]
         return out
 
-    def _loss(self, g: _Group, prediction: Prediction) -> Loss:
+    def _loss(self, g: Group, prediction: Prediction) -> Loss:
         theta, observed = prediction
         P = observed.P.ravel()
         with np.errstate(all="ignore"):  # a scale ≤ 0 or an overflow shows as a loss that is not finite
@@ -204,7 +214,7 @@ class ExperimentLikelihood:
     def _slopes(self, observed: Observed) -> Float[np.ndarray, "cell d"]:
         return observed.slopes().reshape(observed.P.size, len(self.names))
 
-    def _noise_slopes(self, g: _Group, theta: Theta, slopes: np.ndarray) -> dict[str, Float[np.ndarray, "n d"]]:
+    def _noise_slopes(self, g: Group, theta: Theta, slopes: np.ndarray) -> dict[str, Float[np.ndarray, "n d"]]:
         """∂(noise parameter)/∂θ of each measurement."""
         out = {name: np.zeros((len(g.cell), len(self.names))) for name in g.estimated}
         for name, rows, formula in g.formulas:
@@ -231,7 +241,7 @@ def _refuse_unmet(experiment: Experiment) -> None:
         )
 
 
-def _groups(series: Sequence[Series], reading: Mapping[tuple[int, str], int]) -> tuple[_Group, ...]:
+def _groups(series: Sequence[Series], reading: Mapping[tuple[int, str], int]) -> tuple[Group, ...]:
     """A normaliser counts where its parameter is estimated, so series are grouped by family and by what is estimated."""
     alike: dict[tuple[NoiseModel, frozenset[str]], list[int]] = {}
     for i, s in enumerate(series):
@@ -242,7 +252,7 @@ def _groups(series: Sequence[Series], reading: Mapping[tuple[int, str], int]) ->
 
 def _group(
     noise: NoiseModel, series: Sequence[Series], which: Sequence[int], reading: Mapping[tuple[int, str], int]
-) -> _Group:
+) -> Group:
     """`reading`: (series, noise parameter) → the column of P that holds its formula."""
     first = np.cumsum([0, *(len(s.observed) for s in series)])
     width, end = len(series) + len(reading), 0
@@ -259,7 +269,7 @@ def _group(
                 read.append((name, rows, s.time_index * width + reading[i, name]))
             else:
                 formulas.append((name, rows, source))
-    return _Group(
+    return Group(
         noise,
         np.concatenate([series[i].time_index * width + i for i in which]),
         np.concatenate([np.arange(first[i], first[i + 1]) for i in which]),

@@ -97,6 +97,11 @@ class Posterior:
             for t, obs in zip(s.time_index, s.observed, strict=True)
         ]
 
+    @property
+    def experiments(self) -> list[ExperimentLikelihood]:
+        """The likelihood of each experiment, in the order of the problem."""
+        return self._likelihoods[: len(self.problem.experiments)]
+
     def clone(self) -> Posterior:
         """An independent copy for another thread."""
         return Posterior(replace(self.problem, models={k: m.clone() for k, m in self.problem.models.items()}))
@@ -159,29 +164,29 @@ class Posterior:
         ½‖ρ‖² is the loss only where ``least_squares`` is true. Raises TypeError for a noise family that has no residual and
         FailedSolve where the model cannot be solved.
         """
-        parts = [e.residuals(p) for e, p in zip(self._likelihoods, self._solved(u), strict=True)]
+        parts = [e.residuals(p) for e, p in zip(self._likelihoods, self.solved(u), strict=True)]
         rho, J = np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts])
         return rho, J * self.prior.dtheta_du(u)
 
     def fisher(self, u: Float[np.ndarray, " d"]) -> Float[np.ndarray, "d d"]:
         """Expected information of the data about u: Σ κ ∂pred ∂predᵀ plus the noise block; the prior is not in it."""
         scale = self.prior.dtheta_du(u)
-        F = sum(e.fisher(p) for e, p in zip(self._likelihoods, self._solved(u), strict=True))
+        F = sum(e.fisher(p) for e, p in zip(self._likelihoods, self.solved(u), strict=True))
         return np.asarray(F) * np.outer(scale, scale)
 
     def pointwise(self, u: Float[np.ndarray, " d"]) -> Float[np.ndarray, " n"]:
         """Normalised log density of each measurement; raises FailedSolve where the model cannot be solved."""
-        predictions = self._solved(u, gradient=False)
+        predictions = self.solved(u, gradient=False)
         return np.concatenate([e.pointwise(p) for e, p in zip(self._likelihoods, predictions, strict=True)])
 
     def predicted(self, u: Float[np.ndarray, " d"]) -> Float[np.ndarray, " n"]:
         """The model's value for each measurement; raises FailedSolve where the model cannot be solved."""
-        predictions = self._solved(u, gradient=False)
+        predictions = self.solved(u, gradient=False)
         return np.concatenate([e.predicted(p) for e, p in zip(self._likelihoods, predictions, strict=True)])
 
     def trajectories(self, u: Float[np.ndarray, " d"]) -> list[tuple[Float[np.ndarray, " row"], dict[str, np.ndarray]]]:
         """Rows and outputs by name of each experiment; raises FailedSolve where the model cannot be solved."""
-        predictions = self._solved(u, gradient=False)[: len(self.problem.experiments)]
+        predictions = self.solved(u, gradient=False)[: len(self.problem.experiments)]
         return [(e.rows, p.observed.outputs) for e, p in zip(self.problem.experiments, predictions, strict=True)]
 
     # the seam of samplers
@@ -230,7 +235,8 @@ class Posterior:
             predictions.append(p)
         return predictions
 
-    def _solved(self, u: Float[np.ndarray, " d"], gradient: bool = True) -> list[Any]:
+    def solved(self, u: Float[np.ndarray, " d"], gradient: bool = True) -> list[Any]:
+        """Each likelihood's prediction at u, with its sensitivities where `gradient`; FailedSolve where there is none."""
         solved = self._solve(u, gradient)
         if isinstance(solved, Failure):
             raise FailedSolve(solved.kind, solved.message)

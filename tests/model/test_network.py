@@ -7,6 +7,7 @@ import threading
 
 import numpy as np
 import pytest
+from scipy.integrate import solve_ivp
 
 from bnfhmc.errors import InputError
 from bnfhmc.model import Failure, FailureKind, load_model
@@ -147,6 +148,73 @@ def test_sensitivities_are_difference_quotients_of_the_values(network, quotient,
     scale = np.abs(expected).max(axis=(0, 1))
     np.testing.assert_allclose(dy / scale, expected / scale, rtol=1e-5, atol=1e-6)
     assert (np.abs(dy[-1]).max(axis=0) > 0).all()
+
+
+KEYWORDS = """
+begin parameters
+    1 k 0.5
+    2 Vm 2
+    3 Km 1.5
+    4 A0 10
+    5 h 2
+end parameters
+{functions}
+begin species
+    1 A() A0
+    2 B() 3
+    3 E() 0.8
+end species
+begin reactions
+    1 {law}
+    2 2 0 {decay}
+end reactions
+begin groups
+    1 A 1
+    2 B 2
+end groups
+"""
+LAWS = {
+    "Sat": ("1 2 Sat Vm Km", lambda A, E, m: m["Vm"] * A / (m["Km"] + A)),
+    "Hill": ("1 2 Hill Vm Km h", lambda A, E, m: m["Vm"] * A ** m["h"] / (m["Km"] ** m["h"] + A ** m["h"])),
+    "MM": ("1,3 2,3 MM Vm Km", lambda A, E, m: m["Vm"] * E * free(A, E, m["Km"]) / (m["Km"] + free(A, E, m["Km"]))),
+}
+
+
+def free(A, E, Km):
+    """Substrate not bound, by the quadratic that BioNetGen's MM solves."""
+    b = A - Km - E
+    return 0.5 * (b + np.sqrt(b**2 + 4 * Km * A))
+
+
+@pytest.mark.parametrize("law", LAWS)
+@pytest.mark.parametrize("with_function", [False, True], ids=["alone", "beside a function"])
+def test_rate_laws_by_keyword_are_solved_or_refused(tmp_path, quotient, law, with_function):
+    """Compiled code that leaves such a reaction out would be wrong in its values and in its gradient alike."""
+    text, rate = LAWS[law]
+    functions = "begin functions\n    1 f() k*(1+A)\nend functions" if with_function else ""
+    path = tmp_path / "m.net"
+    path.write_text(KEYWORDS.format(law=text, functions=functions, decay="f" if with_function else "k"))
+    m = {"k": 0.5, "Vm": 2.0, "Km": 1.5, "A0": 10.0, "h": 2.0}
+    times = np.array([0.0, 1.0, 3.0])
+    try:
+        model = load_model(path, name="m", rtol=1e-10, atol=1e-12)
+        y, dy = model.solve(m, times, ("A", "B"), ("k", "Vm", "Km", "A0"))
+    except InputError as error:
+        assert law in str(error)
+        return
+
+    def exact(x):
+        q = dict(zip(("k", "Vm", "Km", "A0"), x, strict=True), h=2.0)
+
+        def rhs(t, s):
+            v = rate(s[0], 0.8, q)
+            return [-v, v - q["k"] * (1 + s[0] if with_function else 1.0) * s[1]]
+
+        return solve_ivp(rhs, (0, 3), [q["A0"], 3.0], t_eval=times, rtol=1e-11, atol=1e-12, method="LSODA").y.T
+
+    at = [m[q] for q in ("k", "Vm", "Km", "A0")]
+    np.testing.assert_allclose(y, exact(at), rtol=1e-6, atol=1e-7)
+    np.testing.assert_allclose(dy, quotient(exact, at, 2e-3), rtol=1e-4, atol=1e-5)
 
 
 # times
