@@ -42,10 +42,14 @@ class Observed:
         if observation.plain is not None:
             self.P = solved.y[:, observation.plain]
             return
-        self._env: dict[str, Any] = {**theta, **solved.m, **self.outputs}
+        outputs = self.outputs
+        of_series, of_noise = {**theta, **solved.m, **outputs}, {**solved.m, **theta, **outputs}
+        self._env: list[dict[str, Any]] = [
+            of_series if s < len(observation.series) else of_noise for s in range(len(observation.formulas))
+        ]
         self.P = np.empty((len(solved.y), len(observation.formulas)))
         for s, formula in enumerate(observation.formulas):
-            raw = np.broadcast_to(formula.expression(self._env), len(solved.y)).astype(float)
+            raw = np.broadcast_to(formula.expression(self._env[s]), len(solved.y)).astype(float)
             transforms = observation.series[s].transforms if s < len(observation.series) else ()
             applied = apply_chain(transforms, raw, observation.data[s]) if transforms else None
             self.P[:, s] = raw if applied is None else applied.value
@@ -71,12 +75,12 @@ class Observed:
             applied = self._applied[s]
             w = weight[:, s] if applied is None else applied.pull(weight[:, s])
             for name, d in formula.outputs.items():
-                on_y[:, of.column[name]] += w * d(self._env)
+                on_y[:, of.column[name]] += w * d(self._env[s])
             for name, d in formula.parameters.items():
-                grad[of.parameter[name]] += np.sum(w * d(self._env))
+                grad[of.parameter[name]] += np.sum(w * d(self._env[s]))
             for name, d in formula.quantities.items():
                 if name in dm:
-                    grad += (w * d(self._env)) @ np.broadcast_to(dm[name], (len(y), len(of.names)))
+                    grad += (w * d(self._env[s])) @ np.broadcast_to(dm[name], (len(y), len(of.names)))
         return grad + (on_y.ravel() @ dy.reshape(y.size, -1)) @ G
 
     def slopes(self) -> Float[np.ndarray, "row column d"]:
@@ -89,12 +93,12 @@ class Observed:
         for s, formula in enumerate(of.formulas):
             raw = np.zeros((len(y), len(of.names)))
             for name, d in formula.outputs.items():
-                raw += np.asarray(d(self._env) * np.ones(len(y)))[:, None] * dtheta[:, of.column[name]]
+                raw += np.asarray(d(self._env[s]) * np.ones(len(y)))[:, None] * dtheta[:, of.column[name]]
             for name, d in formula.parameters.items():
-                raw[:, of.parameter[name]] += d(self._env)
+                raw[:, of.parameter[name]] += d(self._env[s])
             for name, d in formula.quantities.items():
                 if name in dm:
-                    raw += np.asarray(d(self._env) * np.ones(len(y)))[:, None] * dm[name]
+                    raw += np.asarray(d(self._env[s]) * np.ones(len(y)))[:, None] * dm[name]
             applied = self._applied[s]
             out[:, s] = raw if applied is None else applied.push(raw)
         return out
@@ -105,7 +109,8 @@ class Observation:
     """The observables of one experiment, compiled: what they read, and their derivatives.
 
     A name in a formula is, in this order, an output of the model, a quantity of the model as the condition sets it, or a
-    free parameter. ``noise``: formulas of noise parameters that read outputs; ``constrained``: outputs that constraints
+    free parameter. ``noise``: formulas of noise parameters that read outputs, where a free parameter comes before a quantity
+    of its name, as it does in formulas that read none; ``constrained``: outputs that constraints
     read. Raises InputError for a name that is none of them.
     """
 
@@ -138,7 +143,10 @@ class Observation:
             )  # fmt: skip
         self.column = {n: i for i, n in enumerate(self.outputs)}
         self.parameter = {n: j for j, n in enumerate(self.names)}
-        self.formulas = tuple(self._formula(e) for e in expressions)
+        self.formulas = (
+            *(self._formula(s.observable, self.reads) for s in self.series),
+            *(self._formula(e, self.reads - names) for e in self.noise),
+        )
         self.data = tuple(SeriesData(s.time_index, s.observed) for s in self.series)
         direct = all(isinstance(s.observable.node, Name) and not s.transforms for s in self.series) and not self.noise
         named = [next(iter(f.expression.names), "") for f in self.formulas] if direct else []
@@ -148,12 +156,12 @@ class Observation:
         """The predictions at θ."""
         return Observed(self, theta, solved)
 
-    def _formula(self, expression: Expression) -> _Formula:
+    def _formula(self, expression: Expression, reads: frozenset[str]) -> _Formula:
         slopes = {n: expression.derivative(n) for n in sorted(expression.names)}
         return _Formula(
             expression,
             {n: d for n, d in slopes.items() if n in self.column},
-            {n: d for n, d in slopes.items() if n not in self.column and n not in self.reads},
-            {n: d for n, d in slopes.items() if n in self.reads},
+            {n: d for n, d in slopes.items() if n not in self.column and n not in reads},
+            {n: d for n, d in slopes.items() if n in reads},
         )
 

@@ -16,9 +16,12 @@ __all__ = ["CONSTANTS", "FUNCTIONS", "MAX_DEPTH", "Call", "Expression", "Express
            "expression", "number", "parse", "substitute"]  # fmt: skip
 
 
+MAX_TEXT = 1_000_000  # shared branches are written out each time, so a derivative can be far longer than its tree
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Expression:
-    """An arithmetic expression over named quantities, evaluated on floats or arrays; equal where its text is.
+    """An arithmetic expression over named quantities, evaluated on floats or arrays; equal where its operations are.
 
     Attributes: ``node`` its tree; ``written`` its text where it was read from one; ``names`` its free symbols. Long sums
     make deep trees and derivatives share their branches, so everything walks the tree's operations in order, one by one.
@@ -35,14 +38,18 @@ class Expression:
         object.__setattr__(self, "names", frozenset(node.id for node, _ in tape if isinstance(node, Name)))
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Expression) and self.text == other.text
+        return isinstance(other, Expression) and self._operations() == other._operations()
 
     def __hash__(self) -> int:
-        return hash(self.text)
+        return hash(self._operations())
+
+    def _operations(self) -> tuple[tuple[object, tuple[int, ...]], ...]:
+        words = ((n.fn if isinstance(n, Call) else n.id if isinstance(n, Name) else n.value, args) for n, args in self._tape)
+        return tuple(words)
 
     @property
     def text(self) -> str:
-        """The text `parse` reads as this expression."""
+        """The text `parse` reads as this expression; for one of more than a million characters, how long it is."""
         return self.written or _text(self.node)
 
     def __call__(self, env: Mapping[str, Any]) -> Any:
@@ -115,6 +122,8 @@ def _text(root: Node) -> str:
     out: list[str] = []
     for node, at in operations(root):
         args = [out[a] for a in at]
+        if sum(map(len, args)) > MAX_TEXT:
+            return f"an expression of more than {MAX_TEXT} characters"
         if isinstance(node, Num):
             out.append(f"{node.value:.0f}" if node.value.is_integer() and abs(node.value) < 1e15 else repr(node.value))
         elif isinstance(node, Name):

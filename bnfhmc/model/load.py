@@ -18,7 +18,14 @@ from pathlib import Path
 
 from bnfhmc.errors import InputError, MissingTool, Mistake
 from bnfhmc.expression import Expression, ExpressionError, expression, parse, substitute
-from bnfhmc.model.bngl import definitions, for_network, undefined_free_names, with_numbers, with_parameters
+from bnfhmc.model.bngl import (
+    definitions,
+    for_network,
+    undefined_free_names,
+    with_numbers,
+    with_parameters,
+    without_comments,
+)
 from bnfhmc.model.network import TIMEOUT_S, Network, Tolerances, open_network
 
 SUFFIXES = (".bngl", ".net", ".xml", ".sbml", ".ant")
@@ -57,6 +64,7 @@ def load_model(
     if suffix == ".bngl":
         _need_bionetgen(path)
     text = _read_text(path)
+    _refuse_rate_laws(path, text)
     changed = _completed(path, text, dict(free or {}), generate_network) if suffix == ".bngl" else text
     with _signals_kept():
         network = _open_text(path, changed, text, name, tolerances, timeout_s)
@@ -73,6 +81,16 @@ def _read_text(path: Path) -> str:
         return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError(Mistake(f"not a text file in UTF-8 ({error.reason} at byte {error.start})", "", path)) from error
+
+
+def _refuse_rate_laws(path: Path, text: str) -> None:
+    """bngsim 0.16 leaves out reactions with the rate laws Sat and Hill when it compiles a model, and says nothing."""
+    laws = _NET_LAW if path.suffix.lower() == ".net" else _BNGL_LAW
+    body = without_comments(text)
+    found = [(body.count("\n", 0, m.start("law")) + 1, m.group("law")) for m in laws.finditer(body)]
+    if found:
+        hint = "write it as a function, such as v() = Vmax*S/(Km + S)"
+        raise InputError(Mistake(f"the rate law {law} is not supported", hint, path, line) for line, law in found)
 
 
 def _completed(path: Path, text: str, free: dict[str, float], options: str | None) -> str:
@@ -135,6 +153,9 @@ def _derived(path: Path, text: str, settable: set[str], network: Network) -> dic
 
 
 _COPY = re.compile(r"\S*(?:bnfhmc_|bngsim-bngl)\S*")  # paths of temporary copies, ours and bngsim's
+
+_NET_LAW = re.compile(r"^[ \t]*\d+[ \t]+[\d,]+[ \t]+[\d,]+[ \t]+(?P<law>Sat|Hill)\b", re.MULTILINE)
+_BNGL_LAW = re.compile(r"(?<![\w.])(?P<law>Sat|Hill)\s*\(")
 
 _SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 

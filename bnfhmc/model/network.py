@@ -32,7 +32,7 @@ logging.getLogger("bngsim").addHandler(logging.NullHandler())
 _Simulator = remembering(bngsim.Simulator, bngsim.__version__)
 
 Seeds = Mapping[str, Float[np.ndarray, " column"]]  # species → ∂(initial amount)/∂column
-INTERNAL = ("_obs_", "_vd_", "_rateLaw", "_ic_", "_V0_")  # names bngsim makes for itself
+INTERNAL = ("__bngsim", "_obs_", "_vd_", "_rateLaw", "_ic_", "_V0_")  # names bngsim makes for itself
 
 # What a single point may cost before it counts as failed: internal steps between two outputs, and seconds in all.
 MAX_STEPS = 10_000

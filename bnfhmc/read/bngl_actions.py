@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from bnfhmc.expression import ExpressionError, number, parse
+from bnfhmc.expression import Expression, ExpressionError, parse
 from bnfhmc.problem import Perturbation
-from bnfhmc.read.keys import LATER
-from bnfhmc.read.lines import finite, split, unquoted, without_comment
+from bnfhmc.read.lines import split, unquoted, without_comment
+from bnfhmc.read.simulations import Simulation, Wrong, of_action
 
 _FREE = re.compile(r"[A-Za-z_]\w*__FREE\b", re.ASCII)
 _ACTION = re.compile(r"([A-Za-z_]\w*)\s*(?:\((.*)\))?", re.ASCII | re.DOTALL)
@@ -23,27 +23,6 @@ _DEFINED = re.compile(r"(?:\d+\s+)?([A-Za-z_]\w*)", re.ASCII)
 _PRINTS = ("generate_network", "writexml", "writesbml", "writemfile", "writemexfile", "writenetwork", "writefile",
            "writemodel", "writemdl", "writelatex", "writesscfile", "visualize", "setmodelname", "version", "setoption",
            "substanceunits")  # fmt: skip
-# arguments of simulate that choose what is printed, and where; the output times here are those of the data
-_PRINTED = ("suffix", "prefix", "n_steps", "n_output_steps", "sample_times", "output_step_interval", "print_functions",
-            "print_cdat", "print_net", "print_end", "save_progress", "verbose", "sparse", "seed")  # fmt: skip
-_READ = ("method", "t_start", "t_end", "atol", "rtol")
-
-
-@dataclass(frozen=True, slots=True)
-class Simulation:
-    """One simulate action.
-
-    ``perturbations``: what the actions before it set; ``wrong``: (line, what, hint) that keep it from being run here;
-    ``t_end``: its last time; ``rtol``, ``atol``: None where it leaves them to the default.
-    """
-
-    suffix: str
-    line: int
-    t_end: float | None
-    rtol: float | None
-    atol: float | None
-    perturbations: tuple[Perturbation, ...]
-    wrong: tuple[tuple[int, str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,15 +78,20 @@ def _logical_lines(text: str) -> Iterator[tuple[int, str]]:
 
 @dataclass(slots=True)
 class _Actions:
-    """The state that actions leave to the next: set values, and what cannot be followed."""
+    """The state that actions leave to the next: set values, and what cannot be followed.
+
+    ``ran``: the line of the simulate whose end state is the present state; ``steady``: what was set in it, where that
+    state is a steady one that was reached from the initial state; ``own``: the amounts set since.
+    """
 
     simulations: list[Simulation] = field(default_factory=list)
     network: tuple[int, str] | None = None
     changes: list[tuple[int, str]] = field(default_factory=list)
     parameters: dict[str, Perturbation] = field(default_factory=dict)
     amounts: dict[str, Perturbation] = field(default_factory=dict)
-    ran: int | None = None  # line of a simulate whose end state is the present state
-    lost: list[tuple[int, str, str]] = field(default_factory=list)
+    ran: int | None = None
+    steady: tuple[Perturbation, ...] | None = None
+    lost: list[Wrong] = field(default_factory=list)
 
     def run(self, line: int, action: str) -> None:
         """Follow one action."""
@@ -124,58 +108,49 @@ class _Actions:
             self._set(line, "setParameter" if name == "setparameter" else "setConcentration", inside)
         elif name == "resetconcentrations" and not inside:
             self.amounts.clear()
-            self.ran = None
+            self.ran = self.steady = None
         elif name == "resetparameters" and not inside:
             self.parameters.clear()
         elif name not in _PRINTS:
             word = match.group(1) if match else action[:40]
             self.changes.append((line, word))
-            self.lost.append((line, f"action '{word}' {LATER}", "use setParameter and setConcentration"))
+            self.lost.append((line, f"action '{word}' is not followed, and may change what comes after it",
+                              "use setParameter, setConcentration and resetConcentrations"))  # fmt: skip
 
     def _set(self, line: int, name: str, inside: str) -> None:
         parts = [unquoted(p) for p in split(inside, ",", "\"'")]
         kept = self.parameters if name == "setParameter" else self.amounts
         self.changes.append((line, name))
-        value = _constant(parts[1]) if len(parts) == 2 else None
+        value = _value(parts[1]) if len(parts) == 2 else None
         if value is None:
             hint = 'type setParameter("k", 2) or setConcentration("A()", 2)'
-            self.lost.append((line, f"'{name}({inside})' does not set a name to a number", hint))
+            self.lost.append((line, f"'{name}({inside})' does not set a name to a value", hint))
             return
+        readers = [p.target for p in (*self.parameters.values(), *self.amounts.values())
+                   if parts[0] in p.value.names and p.target != parts[0]]  # fmt: skip
+        if readers:
+            self.lost.append((line, f"'{parts[0]}' is set after '{readers[0]}', whose value names it",
+                              f"set '{parts[0]}' first"))  # fmt: skip
         kept.pop(parts[0], None)
-        kept[parts[0]] = Perturbation(parts[0], "=", number(value))
+        kept[parts[0]] = Perturbation(parts[0], "=", value)
 
     def _simulate(self, line: int, name: str, arguments: dict[str, str]) -> None:
-        suffix = unquoted(arguments.get("suffix", ""))
-        wrong = [*self.lost, *_wrong_arguments(line, name, arguments)]
-        if self.ran is not None:
-            wrong.append((line, f"'{name}' continues from the state that line {self.ran} ended in, which {LATER}",
-                          "put resetConcentrations() before it"))  # fmt: skip
-        if suffix and any(s.suffix == suffix for s in self.simulations):
-            wrong.append((line, f"another action has the suffix '{suffix}'", "give each its own"))
-        rtol, atol, t_end = (finite(arguments.get(a, "")) for a in ("rtol", "atol", "t_end"))
-        if suffix:
-            told = (*self.parameters.values(), *self.amounts.values())
-            self.simulations.append(Simulation(suffix, line, t_end, rtol, atol, told, tuple(wrong)))
-        if name.startswith("simulate"):
-            self.ran = line
-
-
-def _wrong_arguments(line: int, name: str, arguments: Mapping[str, str]) -> list[tuple[int, str, str]]:
-    if not name.startswith("simulate"):
-        return [(line, f"action '{name}' {LATER}", "use simulate with time-course data")]
-    wrong = []
-    method = unquoted(arguments.get("method", name.removeprefix("simulate").removeprefix("_")))
-    if method.lower() not in ("ode", "cvode"):
-        wrong.append((line, f"simulate with the method '{method}' has no gradient", 'type method=>"ode"'))
-    if finite(unquoted(arguments.get("t_start", "0"))) != 0:
-        wrong.append((line, f"simulate with t_start=>{arguments['t_start']} {LATER}", "type t_start=>0"))
-    for a in ("rtol", "atol"):
-        if a in arguments and not (finite(arguments[a]) or 0) > 0:
-            wrong.append((line, f"{a}=>{arguments[a]} is no tolerance", f"type {a}=>1e-8"))
-    for a, value in arguments.items():
-        if a not in _PRINTED and a not in _READ and unquoted(value) != "0":
-            wrong.append((line, f"simulate with {a}=>{value} {LATER}", "use simulate with method, t_end and suffix"))
-    return wrong
+        made, own = of_action(line, name, arguments)
+        wrong = [*self.lost, *own]
+        told = (*self.parameters.values(), *self.amounts.values())
+        if self.ran is not None and (self.steady is None or made.quantity is not None):
+            wrong.append((line, f"'{name}' continues from the state that line {self.ran} ended in, and only a simulate with "
+                          "steady_state=>1 can come before another", "put resetConcentrations() before it"))  # fmt: skip
+        if made.suffix and any(s.suffix == made.suffix for s in self.simulations):
+            wrong.append((line, f"another action has the suffix '{made.suffix}'", "give each its own"))
+        if made.suffix:
+            self.simulations.append(replace(made, perturbations=told, before=self.steady, wrong=tuple(wrong)))
+        if name.startswith("simulate") and not wrong and made.steady and self.ran is None:
+            self.steady = told
+            self.amounts.clear()
+        else:
+            self.steady = None
+        self.ran = line
 
 
 def _arguments(inside: str) -> dict[str, str]:
@@ -192,9 +167,10 @@ def _network_options(inside: str) -> str:
     return ", ".join(p for p in parts if not p.lower().startswith("overwrite"))
 
 
-def _constant(text: str) -> float | None:
+def _value(text: str) -> Expression | None:
     try:
-        value = parse(text).constant
+        value = parse(text)
     except ExpressionError:
         return None
-    return value if value is not None and abs(value) < float("inf") else None
+    constant = value.constant
+    return value if constant is None or abs(constant) < float("inf") else None

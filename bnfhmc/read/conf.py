@@ -5,19 +5,26 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from bnfhmc.errors import nearest
-from bnfhmc.model.protocol import Model
-from bnfhmc.problem import Problem
-from bnfhmc.read.conditions import Written, check_targets, read_conditions
-from bnfhmc.read.experiments import Builder, read_renames
+from bnfhmc.problem import Problem, Settings
+from bnfhmc.read.actions import plan_actions
+from bnfhmc.read.bindings import read_bindings
+from bnfhmc.read.conditions import read_conditions
+from bnfhmc.read.constraints import Penalties, read_files, read_penalties
+from bnfhmc.read.data import read_table
+from bnfhmc.read.experiments import Builder, Material
+from bnfhmc.read.formulas import PLACEHOLDER
 from bnfhmc.read.loading import Loader, load_models
 from bnfhmc.read.mistakes import Mistakes
-from bnfhmc.read.models import ModelFile, read_models, scan_models
+from bnfhmc.read.models import read_models, scan_models
 from bnfhmc.read.noise import read_noise
+from bnfhmc.read.normalization import read_normalizations
+from bnfhmc.read.observables import read_observables
 from bnfhmc.read.parameters import Declared, read_parameters
-from bnfhmc.read.plans import Plan, plan_actions, plan_records
+from bnfhmc.read.plans import Plan, plan_records, settable
 from bnfhmc.read.record import Conf, read_statements
 from bnfhmc.read.settings import read_settings
+from bnfhmc.read.target import objective_of, read_target, refuse_alone
+from bnfhmc.read.usage import check_columns, check_conditions, check_parameters
 
 
 def read_conf(path: str | Path) -> Conf:
@@ -33,11 +40,11 @@ def read_conf(path: str | Path) -> Conf:
     return conf
 
 
-def load(path: str | Path, *, load_model: Loader | None = None) -> Problem:
+def load(path: str | Path, *, load_model: Loader | None = None, allow_callable: bool = False) -> Problem:
     """The problem that a configuration file, its models and its data define.
 
-    ``load_model``: what opens a model file, `bnfhmc.model.load_model` where none is given. Files are named relative to
-    the configuration's folder.
+    ``load_model``: what opens a model file, `bnfhmc.model.load_model` where none is given. ``allow_callable``: whether a
+    ``callable = …`` may run the Python code it names. Files are named relative to the configuration's folder.
 
     Raises InputError with every mistake of every file, and MissingTool where that is all that is missing.
     """
@@ -48,77 +55,66 @@ def load(path: str | Path, *, load_model: Loader | None = None) -> Problem:
         raise AssertionError("a configuration without text has mistakes")
     settings = read_settings(conf, mistakes)
     declared = read_parameters(conf, mistakes)
+    objective = objective_of(conf)
+    if objective is None:
+        return _of_models(conf, settings, declared, load_model or _default_loader(), mistakes)
+    target = read_target(conf, objective, declared, allow_callable, mistakes)
+    mistakes.raise_any()
+    return Problem(_parameters(declared), {}, (), settings, conf.path, target)
+
+
+def _of_models(
+    conf: Conf, settings: Settings, declared: Mapping[str, Declared], loader: Loader, mistakes: Mistakes
+) -> Problem:
+    """The problem of models and their data."""
+    names = tuple(declared)
+    refuse_alone(conf, mistakes)
     specs = read_noise(conf, declared, mistakes)
-    conditions = read_conditions(conf, mistakes)
+    conditions = read_conditions(conf, declared, mistakes)
+    observables = read_observables(conf, declared, mistakes)
     files = scan_models(read_models(conf, mistakes), conf.edition, declared, mistakes)
-    plans = [*plan_records(conf, files, conditions, mistakes), *plan_actions(conf, files, mistakes)]
+    plans = [*plan_records(conf, files, conditions, mistakes), *plan_actions(conf, files, declared, mistakes)]
     if not plans and not mistakes.found:
         mistakes.add(None, "no data are given", "type 'experiment: <name>, data: <file>.exp' and edition = 2")
-    loader = load_model or _default_loader()
-    models, lacking = load_models(conf, files, declared, plans, settings, loader, mistakes)
-    builder = Builder(conf, specs, read_renames(conf, mistakes), mistakes)
-    experiments = [e for p in plans if (e := builder.experiment(p, models)) is not None]
-    _check_conditions(conditions, plans, models, declared, mistakes)
+    penalties = read_penalties(conf, declared, any(p.constraints for p in plans), mistakes)
+    material = [_material(p, penalties, mistakes) for p in plans]
+    formulas = {n for f in (*observables.formulas.values(),) for n in f.formula.names}
+    formulas |= {n for spec in specs.all for n in spec.names} | penalties.names
+    formulas |= {n for m in material if m.bindings is not None for n in m.bindings.names}
+    scanned = {t.names[0] for m in material for t in m.tables if t.names[0] != "time"}
+    changed = settable(plans, conditions.values())
+    loaded = load_models(conf, files, declared, plans, {*names, *formulas, *scanned, *changed}, settings, loader, mistakes)
+    models = loaded.models
+    builder = Builder(conf, names, specs, observables, read_normalizations(conf, mistakes), penalties, mistakes)
+    built = [builder.experiment(p, m, models.get(p.model or "")) for p, m in zip(plans, material, strict=True)]
+    experiments = tuple(e for e in built if e is not None)
+    check_conditions(builder, conditions, plans, models)
     if models and len(models) == len(files):
-        _check_parameters(builder, declared, models, files, mistakes)
-        if len(experiments) == len(plans):
-            _check_columns(builder, mistakes)
-    for line, error in lacking:
+        whole = len(experiments) == len(plans) and not mistakes.found
+        unbound = any(PLACEHOLDER.fullmatch(n) for n in formulas) and all(m.bindings is None for m in material)
+        check_parameters(builder, declared, models, {*formulas, *changed, *(names if unbound else ())}, whole)
+        if all(m.tables or not p.data for p, m in zip(plans, material, strict=True)) and all(p.model for p in plans):
+            check_columns(builder, plans)
+    for line, error in loaded.lacking:
         if not mistakes.found:
             raise error
         mistakes.add(line, str(error))
     mistakes.raise_any()
-    parameters = tuple(d.parameter for d in declared.values() if d.parameter is not None)
-    return Problem(parameters, models, tuple(experiments), settings, Path(path))
+    return Problem(_parameters(declared), models, experiments, settings, conf.path)
+
+
+def _material(plan: Plan, penalties: Penalties, mistakes: Mistakes) -> Material:
+    """The files of an experiment, read."""
+    tables = tuple(t for path in plan.data if (t := read_table(path, mistakes, plan.line)) is not None)
+    bindings = None if plan.bindings is None else read_bindings(plan.bindings, mistakes, plan.line)
+    return Material(tables, read_files(plan.constraints, penalties, plan.line, mistakes), bindings)
+
+
+def _parameters(declared: Mapping[str, Declared]) -> tuple:
+    return tuple(d.parameter for d in declared.values() if d.parameter is not None)
 
 
 def _default_loader() -> Loader:
     from bnfhmc.model import load_model  # here, so that reading with another loader needs no simulator
 
     return load_model
-
-
-def _check_conditions(
-    conditions: Mapping[str, Written | None],
-    plans: list[Plan],
-    models: Mapping[str, Model],
-    declared: Mapping[str, Declared],
-    mistakes: Mistakes,
-) -> None:
-    """The targets of conditions are quantities of the models they are used with, or of the only model."""
-    pairs = [(p.condition, p.model) for p in plans if p.condition is not None and p.model is not None]
-    pairs += [(w, name) for w in conditions.values() if w is not None for name in models if len(models) == 1]
-    for written, name in pairs:
-        if name in models:
-            check_targets(written, models[name], frozenset(declared), mistakes)
-
-
-def _check_parameters(
-    builder: Builder,
-    declared: Mapping[str, Declared],
-    models: Mapping[str, Model],
-    files: Mapping[str, ModelFile],
-    mistakes: Mistakes,
-) -> None:
-    """Every declared parameter is a quantity of a model or named by a noise model."""
-    settable = {name for model in models.values() for name in model.quantities}
-    named = {name for spec in builder.specs.all for name in spec.names}
-    for d in declared.values():
-        if d.name in settable | named:
-            continue
-        computed = next((m for m in files.values() if m.bngl is not None and d.name in m.bngl.defined), None)
-        if computed is not None:
-            mistakes.add(d.line, f"parameter '{d.name}' cannot be set: {computed.path.name} computes it from others",
-                         "fit one of those, or give it a number there")  # fmt: skip
-        else:
-            mistakes.add(d.line, f"parameter '{d.name}' appears in no model and no formula", nearest(d.name, settable))
-
-
-def _check_columns(builder: Builder, mistakes: Mistakes) -> None:
-    """Observables with a noise model of their own, and renamed columns, are in the data."""
-    for name, line in builder.specs.own_lines.items():
-        if name not in builder.seen:
-            mistakes.add(line, f"no data are named '{name}', which has a noise_model", nearest(name, builder.seen))
-    for header, line in builder.renames.line.items():
-        if header not in builder.headers:
-            mistakes.add(line, f"no data file has a column '{header}'", nearest(header, builder.headers))

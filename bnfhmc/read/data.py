@@ -9,8 +9,6 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, Int
 
-from bnfhmc.errors import nearest
-from bnfhmc.read.keys import LATER
 from bnfhmc.read.lines import number, read_text
 from bnfhmc.read.mistakes import Mistakes
 
@@ -38,7 +36,8 @@ class Table:
 class Column:
     """The measurements of one observable in one experiment, the rows of its replicates stacked.
 
-    ``name``: the model's; ``header``: the data's; ``places``: (table, row) of the rows that hold a value.
+    ``name``: the model's, or that of a formula; ``header``: the data's; ``places``: (table, row) of the rows that hold a
+    value.
     """
 
     name: str
@@ -47,9 +46,9 @@ class Column:
     places: Int[np.ndarray, "n 2"]
 
     @property
-    def time(self) -> Float[np.ndarray, " n"]:
-        """The time of each measurement."""
-        return self._take(["time"] * len(self.tables))
+    def at(self) -> Float[np.ndarray, " n"]:
+        """The time or dose of each measurement."""
+        return self._take([t.names[0] for t in self.tables])
 
     @property
     def observed(self) -> Float[np.ndarray, " n"]:
@@ -87,25 +86,25 @@ def stacked(name: str, header: str, tables: Sequence[Table]) -> Column:
     return Column(name, header, having, np.concatenate(places))
 
 
-def read_table(path: Path, here: Mistakes, line: int) -> Table | None:
-    """Read a data file that `line` of the configuration names; None, and mistakes, where it is not one."""
-    if path.suffix.lower() in (".con", ".prop"):
-        here.add(line, f"'{path.name}': constraint files {LATER.replace('is', 'are', 1)}", "leave it out")
-        return None
+def read_table(path: Path, here: Mistakes, line: int, plain: bool = False) -> Table | None:
+    """Read a data file that `line` of the configuration names; None, and mistakes, where it is not one.
+
+    `plain`: the first column is one like the others, and stands for no time or dose.
+    """
     if path.suffix.lower() != ".exp":
         here.add(line, f"'{path.name}' is no data file", "the name of a data file ends in .exp")
         return None
     text = read_text(path, here, line)
-    return None if text is None else _table(text, here.at(path))
+    return None if text is None else _table(text, plain, here.at(path))
 
 
-def _table(text: str, mistakes: Mistakes) -> Table | None:
+def _table(text: str, plain: bool, mistakes: Mistakes) -> Table | None:
     numbered = ((n, raw.strip()) for n, raw in enumerate(text.split("\n"), 1))
     header, first = next(((n, raw) for n, raw in numbered if raw), (1, ""))
     names = tuple(word.strip("()[]") for word in first.strip("#").split())
     if names and names[0].lower() == "time":
         names = ("time", *names[1:])
-    if not _names_are_fine(header, names, mistakes):
+    if not _names_are_fine(header, names, plain, mistakes):
         return None
     rows, lines, wrong = [], [], []
     for n, raw in numbered:
@@ -122,7 +121,7 @@ def _table(text: str, mistakes: Mistakes) -> Table | None:
             rows.append(row)
             lines.append(n)
     values = np.array(rows, dtype=float).reshape(len(rows), len(names))
-    wrong += _wrong_values(values, lines)
+    wrong += _wrong_values(values, lines, "" if plain else names[0])
     mistakes.add_each(sorted(wrong))
     if not rows and not wrong:
         mistakes.add(header, "no rows follow the header", "give one row a measurement time")
@@ -131,16 +130,14 @@ def _table(text: str, mistakes: Mistakes) -> Table | None:
     return Table(mistakes.path, header, names, values, tuple(lines))
 
 
-def _names_are_fine(header: int, names: tuple[str, ...], mistakes: Mistakes) -> bool:
+def _names_are_fine(header: int, names: tuple[str, ...], plain: bool, mistakes: Mistakes) -> bool:
     before = len(mistakes.found)
     if not names:
         mistakes.add(None, "the file is empty", "its first line names the columns: time <observable> …")
-    elif names[0] != "time":
-        hint = "columns are separated by white space" if "," in names[0] else nearest(names[0], ["time"])
-        what = f"the first column is '{names[0]}', no time; data by anything else (a parameter scan) {LATER}"
-        mistakes.add(header, what, hint or "the first column is named time")
-    elif len(names) == 1:
-        mistakes.add(header, "no column but time", "name each measured observable in the header")
+    elif "," in names[0]:
+        mistakes.add(header, f"the first column is named '{names[0]}'", "columns are separated by white space")
+    elif len(names) == 1 and not plain:
+        mistakes.add(header, f"no column but {names[0]}", "name each measured observable in the header")
     for name in dict.fromkeys(n for n in names if names.count(n) > 1):
         mistakes.add(header, f"two columns are named '{name}'", "name each column once")
     if "" in names:
@@ -148,12 +145,15 @@ def _names_are_fine(header: int, names: tuple[str, ...], mistakes: Mistakes) -> 
     return len(mistakes.found) == before
 
 
-def _wrong_values(values: Float[np.ndarray, "row column"], lines: list[int]) -> list[tuple[int, str, str]]:
-    t = values[:, 0] if values.size else np.empty(0)
-    kinds = (
-        (np.isnan(t), "the time is nan", "a row needs its time"),
-        (t == np.inf, f"a measurement at steady state (time inf) {LATER}", "give a finite time"),
-        (t < 0, "the time is negative, and integration starts at 0", "shift the times"),
-        (np.isinf(values[:, 1:]).any(axis=1), "an infinite value", "a missing value is written nan"),
-    )
+def _wrong_values(
+    values: Float[np.ndarray, "row column"], lines: list[int], first: str
+) -> list[tuple[int, str, str]]:
+    """Values that cannot be; `first` names the independent variable, where there is one."""
+    x, rest = (values[:, 0], values[:, 1:]) if values.size and first else (np.empty(0), values)
+    kinds = [(np.isinf(rest).any(axis=1) if values.size else x > 0, "an infinite value", "a missing value is written nan")]
+    if first == "time":
+        kinds += [(np.isnan(x), "the time is nan", "a row needs its time"),
+                  (x < 0, "the time is negative, and integration starts at 0", "shift the times")]  # fmt: skip
+    elif first:
+        kinds += [(~np.isfinite(x), f"'{first}' is not finite", f"a row needs its value of '{first}'")]
     return [(lines[row], what, hint) for rows, what, hint in kinds for row in np.flatnonzero(rows)]

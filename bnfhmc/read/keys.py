@@ -9,8 +9,6 @@ from bnfhmc.errors import nearest
 from bnfhmc.read.lines import Statement
 from bnfhmc.read.mistakes import Mistakes
 
-LATER = "is not supported yet"
-
 METHODS = {"nuts": "nuts"}  # fit_type → Settings.method
 
 # PyBNF's other values of fit_type
@@ -81,8 +79,8 @@ RECORDS: dict[str, dict[str, str] | None] = {
     "experiment": {
         **dict.fromkeys(("data", "condition", "preequilibrate", "model", "type", "method", "t_end", "t_start", "n_steps",
                          "measurement_params"), ""),
-        "equil_t_end": "would stop a pre-equilibration before its steady state, whose sensitivities are not carried on; "
-                       "delete the field",
+        "equil_t_end": "(a pre-equilibration of fixed length) is not run: a system is brought to its steady state before "
+                       "time 0; delete the field",
         "gml": "belongs to network-free simulation, which has no gradient; delete the field",
         "complex": "belongs to network-free simulation, which has no gradient; delete the field",
     },

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from bnfhmc.errors import InputError, MissingTool
@@ -15,7 +15,7 @@ from bnfhmc.read.plans import Plan
 from bnfhmc.read.record import Conf
 from bnfhmc.read.settings import read_timeout
 
-# what `bnfhmc.model.load_model` is: (path, *, name, free, generate_network, rtol, atol[, timeout_s]) → Model
+# what `bnfhmc.model.load_model` is: (path, *, name, free, settable, generate_network, rtol, atol[, timeout_s]) → Model
 Loader = Callable[..., Model]
 
 
@@ -31,13 +31,15 @@ def load_models(
     files: Mapping[str, ModelFile],
     declared: Mapping[str, Declared],
     plans: Sequence[Plan],
+    settable: Collection[str],
     settings: Settings,
     loader: Loader,
     mistakes: Mistakes,
 ) -> Loaded:
     """Load each model file that is there.
 
-    Tolerances are those of the model's own line, else of its simulate actions, else of the settings.
+    `settable`: the names that are set, fitted or read besides outputs; what a model computes from other parameters can be
+    set like those. Tolerances are those of the model's own line, else of its simulate actions, else of the settings.
     """
     timeout = read_timeout(conf, mistakes)
     more = {} if timeout is None else {"timeout_s": timeout}
@@ -51,7 +53,8 @@ def load_models(
         options = _network_options(conf, m, mistakes)
         try:
             out.models[m.name] = loader(
-                m.path, name=m.name, free=free, generate_network=options, rtol=rtol, atol=atol, **more
+                m.path, name=m.name, free=free, settable=frozenset(settable), generate_network=options, rtol=rtol, atol=atol,
+                **more,
             )
         except InputError as error:
             mistakes.include(error, m.line)

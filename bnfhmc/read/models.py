@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bnfhmc.errors import nearest
 from bnfhmc.read.bngl_actions import BnglFile, scan_bngl
-from bnfhmc.read.keys import LATER, RECORDS
+from bnfhmc.read.keys import RECORDS
 from bnfhmc.read.lines import Statement, fields, finite, is_file, read_text, split, unquoted
 from bnfhmc.read.mistakes import Mistakes
 from bnfhmc.read.record import Conf
@@ -42,8 +42,9 @@ def read_models(conf: Conf, mistakes: Mistakes) -> dict[str, ModelFile]:
             continue
         for m in _declared(conf, s, mistakes) if s.form == ":" else _with_data(conf, s, mistakes):
             if m.path.suffix.lower() not in SUFFIXES:
-                what = f"(a closed-form target) {LATER}" if m.path.suffix == ".target" else "is no model file"
-                mistakes.add(s.line, f"'{m.path.name}' {what}", f"model files end in {', '.join(SUFFIXES)}")
+                target = m.path.suffix.lower() == ".target"
+                hint = "type 'objective = <target>, …' and no model" if target else f"model files end in {', '.join(SUFFIXES)}"
+                mistakes.add(s.line, f"'{m.path.name}' is no model file", hint)
             elif m.name in out:
                 mistakes.add(s.line, f"two models are named '{m.name}', the first on line {out[m.name].line}",
                              "name each model once, each with its own file name")  # fmt: skip
@@ -70,7 +71,8 @@ def _declared(conf: Conf, s: Statement, mistakes: Mistakes) -> list[ModelFile]:
 def _tolerance(s: Statement, name: str, text: str | None, mistakes: Mistakes) -> float | None:
     value = finite(text or "")
     if (text or "").split(" ")[0].lower() in ("auto", "tracking"):
-        mistakes.add(s.line, f"'{name}: {text}' {LATER}", f"type a number, such as {name}: 1e-8")
+        mistakes.add(s.line, f"'{name}: {text}' would change with the state; here a tolerance is one number a model",
+                     f"type {name}: 1e-8")  # fmt: skip
     elif value is None or not 0 < value < (1 if name == "rtol" else float("inf")):
         mistakes.add(s.line, f"'{name}: {text}' is no tolerance", f"type a small positive number, such as {name}: 1e-8")
     else:

@@ -1,76 +1,60 @@
 """Objectives and noise models as written → a family and the origin of each of its parameters.
 
-PyBNF's conventions (1.8.1): ``relative [cv]`` is σ = cv·|ỹ|; ``column_mean`` is σ = the mean of the observable's
-column in the experiment; ``location`` defaults to the median. Its edition 1 leaves out the ½ of sos, norm_sos and
-ave_norm_sos, which is a σ smaller by √½, and takes the mean for neg_bin and neg_bin_dynamic.
+PyBNF's conventions (1.8.1): ``location`` defaults to the median. Its edition 1 leaves out the ½ of sos, norm_sos and
+ave_norm_sos, which is a σ smaller by √½, takes the mean for neg_bin and neg_bin_dynamic, and under neg_bin_dynamic
+takes an output with ``_Cum`` in its name for a cumulative count.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
-from typing import Literal, cast
 
 import numpy as np
 
-from bnfhmc.errors import nearest
-from bnfhmc.expression import CONSTANTS, Expression, ExpressionError, Name, expression, parse
+from bnfhmc.errors import InputError, nearest
 from bnfhmc.noise import NOISE_FAMILIES, NoiseModel
-from bnfhmc.read.keys import LATER
-from bnfhmc.read.lines import Statement, finite
+from bnfhmc.read.lines import Statement
 from bnfhmc.read.mistakes import Mistakes
+from bnfhmc.read.origins import Origin, read_origin
 from bnfhmc.read.record import Conf
 
-Location = Literal["median", "mean"]
-
-# family → the verbs its parameters may have
-VERBS = {
-    "normal": ("fix_at", "read_exp_file", "fit", "formula", "relative", "column_mean"),
-    "gaussian": ("fix_at", "read_exp_file", "fit", "formula", "relative", "column_mean"),
-    "neg_bin": ("fix_at", "read_exp_file", "fit", "formula"),
-}
-OTHER_VERBS = ("prediction_formula",)
-OTHER_FAMILIES = ("lognormal", "lnnormal", "laplace", "student_t")
-
-# objective → family, noise parameter, verb, argument; `least` marks those without the ½ in edition 1
+# objective → family, noise parameter, verb, argument; those WITHOUT_HALF leave out the ½ in edition 1
 OBJECTIVES = {
     "sos": ("normal", "sigma", "fix_at", "1"),
     "chi_sq": ("normal", "sigma", "read_exp_file", "_SD"),
     "chi_sq_dynamic": ("normal", "sigma", "fit", "sigma__FREE"),
     "norm_sos": ("normal", "sigma", "relative", ""),
     "ave_norm_sos": ("normal", "sigma", "column_mean", ""),
+    "lognormal": ("lognormal", "sigma", "read_exp_file", "_SD"),
+    "lnnormal": ("lnnormal", "sigma", "read_exp_file", "_SD"),
+    "laplace": ("laplace", "scale", "fit", "b__FREE"),
+    "sod": ("laplace", "scale", "fix_at", "1"),
     "neg_bin": ("neg_bin", "dispersion", "fix_at", "24"),
     "neg_bin_dynamic": ("neg_bin", "dispersion", "fit", "r__FREE"),
 }
 WITHOUT_HALF = ("sos", "norm_sos", "ave_norm_sos")
-OTHER_OBJECTIVES = ("lognormal", "lnnormal", "laplace", "sod", "kl", "wasserstein", "score", "direct_pass",
-                    "expression", "callable", "banana", "gaussian", "rotated_gaussian", "rotated_quartic",
-                    "multimodal")  # fmt: skip
+NO_LIKELIHOOD = {
+    "kl": "compares the shapes of columns", "wasserstein": "compares the shapes of columns",
+    "score": "takes a simulated column for a loss", "direct_pass": "takes a simulated column for a loss",
+}  # fmt: skip
+_UNCERTAIN_TIMES = ("time_error", "sigma_t")
 
 
-def _family(word: str, location: str) -> NoiseModel:
-    return NOISE_FAMILIES[word](location=cast(Location, location))
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Where a noise parameter comes from: a verb, the text after it, and the number or expression that the text is."""
-
-    verb: str
-    text: str
-    value: float = 1.0
-    expression: Expression | None = None
+def _family(word: str, location: str | None) -> NoiseModel:
+    """The family; with its own default location where none is said."""
+    return NOISE_FAMILIES[word]() if location is None else NOISE_FAMILIES[word](location=location)
 
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """A noise model as a configuration words it; ``origins`` by noise parameter."""
+    """A noise model as a configuration words it; ``origins`` by noise parameter; ``cumulative``: of cumulative counts."""
 
     line: int | None
     family: str
     model: NoiseModel
     origins: Mapping[str, Origin]
+    cumulative: bool = False
 
     @property
     def suffixes(self) -> tuple[str, ...]:
@@ -79,7 +63,7 @@ class Spec:
 
     @property
     def names(self) -> frozenset[str]:
-        """The free parameters it names."""
+        """The names in its formulas: free parameters, and what a prediction_formula reads of the model."""
         return frozenset().union(*(o.expression.names for o in self.origins.values() if o.expression is not None))
 
 
@@ -99,7 +83,10 @@ class Specs:
 
     def of(self, observable: str) -> Spec | None:
         """The noise model of an observable."""
-        return self.own.get(observable, self.default)
+        spec = self.own.get(observable, self.default)
+        if spec is not None and self.cum_is_cumulative and "_Cum" in observable:
+            return replace(spec, cumulative=True)
+        return spec
 
 
 def read_noise(conf: Conf, declared: Collection[str], mistakes: Mistakes) -> Specs:
@@ -138,21 +125,22 @@ def _objective(conf: Conf, s: Statement | None, declared: Collection[str], mista
         mistakes.add(r.line, "'neg_bin_r' has no effect without 'objective = neg_bin'", "delete the line")
     if word not in OBJECTIVES:
         known = f"known are {', '.join(OBJECTIVES)}"
-        later = f"objective '{word}' {LATER}" if word in OTHER_OBJECTIVES else f"unknown objective '{word}'"
-        close = "" if word in OTHER_OBJECTIVES else nearest(word, OBJECTIVES)
-        mistakes.add(line, later, f"{close} {known}".strip())
+        if word in NO_LIKELIHOOD:
+            mistakes.add(line, f"objective '{word}' {NO_LIKELIHOOD[word]}, and is no likelihood of measurements", known)
+        else:
+            mistakes.add(line, f"unknown objective '{word}'", f"{nearest(word, OBJECTIVES)} {known}".strip())
         return None
     if s is not None and len(s.items) > 1:
         mistakes.add(line, f"objective '{word}' takes nothing after it, got '{s.items[1]}'", f"type '{s.key} = {word}'")
     family, parameter, verb, text = OBJECTIVES[word]
     if word == "neg_bin" and r is not None:
         text, line = r.value, r.line
-    origin = _origin(line, family, parameter, f"{verb} {text}", declared, mistakes)
+    origin = read_origin(line, family, parameter, f"{verb} {text}", declared, mistakes)
     if origin is None:
         return None
     if conf.edition == 1 and word in WITHOUT_HALF:
         origin = Origin(origin.verb, origin.text, float(np.sqrt(0.5)) * origin.value)
-    location = "mean" if conf.edition == 1 and family == "neg_bin" else "median"
+    location = "mean" if conf.edition == 1 and family == "neg_bin" else None
     return Spec(line, family, _family(family, location), {parameter: origin})
 
 
@@ -164,107 +152,62 @@ def _relocated(conf: Conf, default: Spec | None, mistakes: Mistakes) -> Spec | N
     if s.value.lower() not in ("mean", "median"):
         mistakes.add(s.line, f"unknown noise_location '{s.value}'", "type 'noise_location = mean' or '= median'")
         return default
-    return default and replace(default, model=_family(default.family, s.value.lower()))
+    try:
+        return default and replace(default, model=_family(default.family, s.value.lower()))
+    except InputError as error:
+        mistakes.include(error, s.line)
+        return default
 
 
 def _spec(s: Statement, declared: Collection[str], mistakes: Mistakes) -> Spec | None:
     family, *items = s.items
     family = family.lower()
-    if family not in VERBS:
-        known = f"known are {', '.join(VERBS)}"
-        later = f"noise family '{family}' {LATER}" if family in OTHER_FAMILIES else f"unknown noise family '{family}'"
-        close = "" if family in OTHER_FAMILIES else nearest(family, VERBS)
-        mistakes.add(s.line, later, f"{close} {known}".strip())
+    if family not in NOISE_FAMILIES:
+        known = f"known are {', '.join(NOISE_FAMILIES)}"
+        mistakes.add(s.line, f"unknown noise family '{family}'", f"{nearest(family, NOISE_FAMILIES)} {known}".strip())
         return None
     before = len(mistakes.found)
-    wants = _family(family, "median").parameters
-    location, origins = "median", dict[str, Origin]()
+    default = _family(family, None)
+    location: str | None = None
+    cumulative = False
+    origins = dict[str, Origin]()
     for item in items:
-        name, _, rest = (part.strip() for part in item.partition("="))
+        name, equals, rest = (part.strip() for part in item.partition("="))
         name = name.lower()
-        if name in ("cumulative", "time_error", "sigma_t"):
-            mistakes.add(s.line, f"'{name}' in a noise_model {LATER}")
+        if name == "cumulative" and not equals:
+            cumulative = True
+            if not s.subject:
+                mistakes.add(s.line, "'cumulative' for all observables at once",
+                             f"type 'noise_model <observable> = {s.value}'")  # fmt: skip
         elif name == "location" and rest.lower() in ("mean", "median"):
             location = rest.lower()
-        elif name == "location":
-            mistakes.add(s.line, f"unknown location '{rest}'", "type 'location = mean' or 'location = median'")
-        elif name not in wants:
-            hint = nearest(name, (*wants, "location")) or f"{family} takes {', '.join(wants)} and location"
-            mistakes.add(s.line, f"{family} has no noise parameter '{name}'", hint)
-        elif name in origins:
-            mistakes.add(s.line, f"'{name}' is given twice", "keep one")
-        elif (origin := _origin(s.line, family, name, rest, declared, mistakes)) is not None:
-            origins[name] = origin
-    model = _family(family, location)
-    missing = [n for n in wants if n not in origins and n not in model.defaults]
-    if len(mistakes.found) == before and missing:
-        hint = f"type '{missing[0]} = fit <parameter>' or '{missing[0]} = fix_at <number>'"
-        mistakes.add(s.line, f"{family} needs {' and '.join(missing)}", hint)
-    return Spec(s.line, family, model, origins) if len(mistakes.found) == before else None
-
-
-def _origin(
-    line: int | None, family: str, parameter: str, words: str, declared: Collection[str], mistakes: Mistakes
-) -> Origin | None:
-    """Read ``<verb> [argument]``."""
-    verb, _, text = words.partition(" ")
-    verb, text = verb.lower(), text.strip()
-    number = finite(text)
-    if verb not in VERBS[family]:
-        _say_unknown_verb(line, family, parameter, words, declared, mistakes)
-    elif verb in ("fix_at", "relative") and (text or verb == "fix_at"):
-        if number is not None and number > 0:
-            return Origin(verb, text, number)
-        mistakes.add(line, f"'{parameter} = {verb}' takes a positive number, got '{text}'")
-    elif verb in ("relative", "column_mean"):
-        if not text:
-            return Origin(verb, text)
-        mistakes.add(line, f"'{parameter} = column_mean' takes nothing after it, got '{text}'")
-    elif not text:
-        after = {"fit": "<parameter>", "formula": "<expression>", "read_exp_file": "<suffix>"}[verb]
-        mistakes.add(line, f"'{parameter} = {verb}' is not complete", f"type '{parameter} = {verb} {after}'")
-    elif verb == "read_exp_file":
-        return Origin(verb, text)
-    elif verb == "fit":
-        if text in declared:
-            return Origin(verb, text, expression=expression(Name(text)))
-        mistakes.add(line, f"'{text}', to be fitted as the {parameter} of {family}, is no declared parameter",
-                     nearest(text, declared) or f"type 'parameter: {text}, prior: <family>, …'")  # fmt: skip
-    else:
-        return _formula(line, parameter, text, declared, mistakes)
-    return None
-
-
-def _formula(
-    line: int | None, parameter: str, text: str, declared: Collection[str], mistakes: Mistakes
-) -> Origin | None:
+        elif name in default.parameters and name not in origins:
+            if (origin := read_origin(s.line, family, name, rest, declared, mistakes)) is not None:
+                origins[name] = origin
+        else:
+            mistakes.add(s.line, *_wrong_item(family, name, rest, default.parameters))
     try:
-        said = parse(text)
-    except ExpressionError as error:
-        mistakes.add(line, f"'{parameter} = formula {text}': {error}")
+        model = _family(family, location)
+    except InputError as error:
+        mistakes.include(error, s.line)
         return None
-    for name in sorted(said.names - set(declared)):
-        mistakes.add(line, f"'{parameter} = formula {text}' names '{name}', which is no declared parameter",
-                     nearest(name, declared) or f"type 'parameter: {name}, prior: <family>, …'")  # fmt: skip
-    for name in sorted(set(re.findall(r"[A-Za-z_]\w*", text)) & set(CONSTANTS) & set(declared)):
-        mistakes.add(line, f"'{parameter} = formula {text}': '{name}' is a constant, and a declared parameter",
-                     "give the parameter another name")  # fmt: skip
-    if said.constant is not None and not 0 < said.constant < np.inf:
-        mistakes.add(line, f"'{parameter} = formula {text}' is {said.constant:g}, which is not positive")
-    return Origin("formula", text, expression=said)
+    missing = [n for n in model.parameters if n not in origins and n not in model.defaults]
+    if len(mistakes.found) == before and missing:
+        fit = "" if missing[0] == "trials" else f"'{missing[0]} = fit <parameter>' or "
+        mistakes.add(s.line, f"{family} needs {' and '.join(missing)}", f"type {fit}'{missing[0]} = fix_at <number>'")
+    return Spec(s.line, family, model, origins, cumulative) if len(mistakes.found) == before else None
 
 
-def _say_unknown_verb(
-    line: int | None, family: str, parameter: str, words: str, declared: Collection[str], mistakes: Mistakes
-) -> None:
-    verb = words.split(" ")[0]
-    known = f"type one of {', '.join(VERBS[family])}"
-    if verb.lower() in OTHER_VERBS or verb.lower() in VERBS["normal"]:
-        mistakes.add(line, f"'{parameter} = {verb}' of {family} {LATER}", known)
-    elif finite(words) is not None:
-        mistakes.add(line, f"'{parameter} = {words}' has no verb", f"type '{parameter} = fix_at {words}'")
-    elif words in declared:
-        mistakes.add(line, f"'{parameter} = {words}' has no verb", f"type '{parameter} = fit {words}'")
-    else:
-        hint = f"{nearest(verb, VERBS[family])} {known}".strip()
-        mistakes.add(line, f"'{parameter} = {words}': unknown verb '{verb}'", hint)
+def _wrong_item(family: str, name: str, rest: str, wants: tuple[str, ...]) -> tuple[str, str]:
+    """What is wrong with an item of a noise_model, and what to type."""
+    if name in _UNCERTAIN_TIMES:
+        return (f"'{name}' in a noise_model (times of measurement that are uncertain) is not supported",
+                "take the times for exact, and delete it")  # fmt: skip
+    if name == "location":
+        return f"unknown location '{rest}'", "type 'location = mean' or 'location = median'"
+    if name == "cumulative":
+        return f"'cumulative' takes nothing after it, got '{rest}'", "type 'cumulative'"
+    if name in wants:
+        return f"'{name}' is given twice", "keep one"
+    takes = f"{family} takes {' and '.join(filter(None, (', '.join(wants), 'location')))}"
+    return f"{family} has no noise parameter '{name}'", nearest(name, (*wants, "location", "cumulative")) or takes

@@ -11,7 +11,7 @@ from bnfhmc.read.lines import Statement, finite, unquoted, whole
 from bnfhmc.read.mistakes import Mistakes
 from bnfhmc.read.record import Conf
 
-_READ = {"whole number": whole, "number": finite}
+_READ = {"whole number": whole, "number": finite, "word": lambda text: text.lower()}
 
 
 def read_settings(conf: Conf, mistakes: Mistakes) -> Settings:

@@ -430,7 +430,35 @@ begin groups
 end groups
 """
 
+# The closed form of tests/matrix/combinations.py as a network: X = A0 e^{−kt}, Z = A0 k t e^{−kt}
+CELLS = """
+begin parameters
+    1 A0 4
+    2 k 0.5
+    3 c 1
+    4 base 0.6
+end parameters
+begin functions
+    1 P() Z/k+base
+    2 C() c*(1+A0-X)
+    3 Q() 1+0.5*c*X/A0
+end functions
+begin species
+    1 X() A0
+    2 Z() 0
+end species
+begin reactions
+    1 1 2 k
+    2 2 0 k
+end reactions
+begin groups
+    1 X 1
+    2 Z 2
+end groups
+"""
+
 FILES = {
+    "cells.net": CELLS,
     "turnover.net": TURNOVER, "binding.net": BINDING, "chain.net": CHAIN, "chain.bngl": CHAIN_BNGL, "open.net": OPEN,
     "curved.net": CURVED, "curved.ant": CURVED_ANT, "open.bngl": OPEN_BNGL, "rules.ant": RULES_ANT, "switch.bngl": SWITCH_BNGL,
     "switch.ant": SWITCH_ANT, "two_rates.ant": TWO_RATES_ANT, "two_rates.net": TWO_RATES,

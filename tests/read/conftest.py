@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from bnfhmc.errors import InputError
+from bnfhmc.expression import Expression, parse
 from bnfhmc.problem import Problem
 from bnfhmc.read import load
 
@@ -55,10 +56,17 @@ class FakeModel:
     quantities: Mapping[str, float]
     amounts: frozenset[str]
     outputs: tuple[str, ...]
+    derived: Mapping[str, Expression] = field(default_factory=dict)
     rtol: float = 1e-8
 
     def solve(self, *args: Any, **kwargs: Any) -> Any:
         raise NotImplementedError
+
+    def equilibrate(self, *args: Any, **kwargs: Any) -> Any:
+        raise NotImplementedError
+
+    def refusal(self, columns: tuple[str, ...]) -> str:
+        return ""
 
     def sensitivity_note(self, columns: tuple[str, ...]) -> str:
         return ""
@@ -80,11 +88,15 @@ class Folder:
         path.write_bytes(text.encode() if isinstance(text, str) else text)
         return path
 
-    def loader(self, path: Path, *, name: str, free: Mapping[str, float], **more: Any) -> FakeModel:
-        self.calls[name] = {"path": path, "free": dict(free), **more}
+    def loader(
+        self, path: Path, *, name: str, free: Mapping[str, float], settable: Collection[str], **more: Any
+    ) -> FakeModel:
+        self.calls[name] = {"path": path, "free": dict(free), "settable": set(settable), **more}
         quantities = {"k1": 0.5, "k2": 0.2, "A0": 10.0, "A()": 10.0, "B()": 0.0}
         quantities |= {n: v for n, v in free.items() if n.endswith("__FREE") and n in path.read_text()}
-        return FakeModel(name, quantities, frozenset({"A()", "B()"}), self.outputs)
+        derived = {"kd": parse("k1/2")} if "kd" in settable else {}
+        quantities |= dict.fromkeys(derived, 0.25)
+        return FakeModel(name, quantities, frozenset({"A()", "B()"}), self.outputs, derived)
 
     def load(self, conf: str | bytes) -> Problem:
         return load(self.write("fit.conf", conf), load_model=self.loader)

@@ -30,7 +30,7 @@ def test_everything_at_once_in_order(folder, fit):
         "fit.conf:2: 'fit_type = dream' (DREAM(ZS)) is not run here; type 'fit_type = nuts'",
         "fit.conf:8: unknown key 'target_acept'; did you mean 'target_accept'?",
         "fit.conf:9: parameter 'k9' appears in no model and no formula",
-        "fit.conf:10: condition 'c': model 'decay' has no settable parameter or species 'z'",
+        "fit.conf:10: condition 'c': model 'decay' has no parameter or species 'z'",
         "d1.exp:1: column 'BB' is no output of the model 'decay'; did you mean 'B'?",
     ]
 
@@ -41,7 +41,7 @@ def test_data_are_read_whatever_else_is_wrong(folder, fit):
     for conf in (
         fit.replace("decay.bngl", "dcay.bngl"),
         fit.replace("data: d1.exp", "data: d1.exp, model: other"),
-        fit.replace("data: d1.exp", "data: d1.exp, condition: c") + "condition: c, perturbations: k1 = k2\n",
+        fit.replace("data: d1.exp", "data: d1.exp, condition: c") + "condition: c, perturbations: k1 = (\n",
         "fit_type = nuts\nmodel = decay.bngl : d1.exp\nuniform_var = k1 0 1\n",
     ):
         found = folder.wrong(conf)
@@ -119,6 +119,16 @@ end groups
 
 
 PIECES = [
+    "prediction_formula ",
+    "normalization A = floor, ",
+    "preequilibrate: c",
+    "measurement_params: p.tsv",
+    "noiseParameter1_A",
+    "objective = banana, a = 1\n",
+    "t_end: 1",
+    "A < B at 2",
+    "parameter_scan({",
+    "inf",
     "=",
     ":",
     ",",
@@ -169,32 +179,67 @@ def mangled(text: str, edits: list[tuple[int, int, str]]) -> str:
     return text
 
 
-@settings(
-    max_examples=300, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
-@given(which=st.sampled_from(["fit.conf", "old.conf", "d1.exp", "decay.bngl"]), edits=EDITS)
-def test_a_mangled_file_is_read_or_refused(folder, fit, texts, which, edits):
-    old = """fit_type = nuts
+OLD = """fit_type = nuts
 objfunc = chi_sq_dynamic
-model = decay.bngl : d1.exp
-mutant = decay m k2*2 : d1m.exp
+model = decay.bngl : d1.exp, s.exp
+mutant = decay m k2*k1 : d1m.exp, d1m.prop
+time_course = time:2, step:0.5, suffix:d3
+param_scan = param:A0, min:1, max:3, step:1, time:4, suffix:s
+normalization = peak: (d1.exp: B), (s.exp: A)
+constraint_scale = 2
 uniform_var = k1 0.1 1 u
 lognormal_var = sigma__FREE 0 1
 start_point = k1 0.5
 """
-    new = fit + (
-        'noise_model A = normal, sigma = formula 0.1 + k1\ncondition: c, perturbations: k1 = 2, "A()" = 3\n'
-        "experiment: d2, data: d1.exp, condition: c\n"
-    )
-    actions = 'begin actions\nsimulate({method=>"ode",t_end=>2,suffix=>"d1"})\nend actions\n'
-    files = {"fit.conf": new, "old.conf": old, "d1.exp": texts["d1.exp"], "decay.bngl": texts["decay.bngl"] + actions}
-    for name, text in files.items():
+NEW = """noise_model A = normal, sigma = formula 0.1 + k1*noiseParameter1_A
+noise_model B = laplace, scale = prediction_formula 1 + 0.1*f
+normalization B = floor 0.1, peak
+observable: y, formula: A/(A + B)
+condition: c, perturbations: k1 = 2*k2, "A()" = 3
+experiment: d2, data: y.exp, condition: c, preequilibrate: c
+experiment: d4, data: c.prop, t_end: 3, n_steps: 6
+"""
+ROWS = "A\t0\tnoiseParameter1_A\tk2\nA\t1\tnoiseParameter1_A\t1.5\nA\t2\tnoiseParameter1_A\tk2\n"
+
+
+def whole(fit: str, texts: dict[str, str]) -> dict[str, str]:
+    """Two configurations that use much of the format, and their files."""
+    measured = fit.replace("data: d1.exp", "data: d1.exp, measurement_params: p.tsv").replace("sos", "sod")
+    actions = 'begin actions\nsimulate({method=>"ode",t_end=>2,n_steps=>2,suffix=>"d1"})\nend actions\n'
+    return {
+        "fit.conf": measured + NEW,
+        "old.conf": OLD,
+        "d1.exp": texts["d1.exp"],
+        "d1m.exp": texts["d1.exp"],
+        "d1m.prop": "A < 3 always\n",
+        "s.exp": "A0 A\n1 2\n3 4\n",
+        "y.exp": "A0 y\n1 0.5\n",
+        "c.prop": "A < 3 at 1.5 weight 2\nB < f always logit scale 2\n",
+        "p.tsv": "column\ttime\tplaceholder\ttoken\n" + ROWS,
+        "decay.bngl": texts["decay.bngl"] + actions,
+    }
+
+
+def test_the_files_that_are_mangled_are_right(folder, fit, texts):
+    for name, text in whole(fit, texts).items():
+        folder.write(name, text)
+    assert len(bnfhmc.read.load(folder.path / "fit.conf", load_model=folder.loader).experiments) == 3
+    assert len(bnfhmc.read.load(folder.path / "old.conf", load_model=folder.loader).experiments) == 3
+
+
+@settings(
+    max_examples=300, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    which=st.sampled_from(["fit.conf", "old.conf", "d1.exp", "decay.bngl", "p.tsv", "c.prop", "s.exp", "y.exp"]), edits=EDITS
+)
+def test_a_mangled_file_is_read_or_refused(folder, fit, texts, which, edits):
+    for name, text in whole(fit, texts).items():
         folder.write(name, mangled(text, edits) if name == which else text)
-    folder.write("d1m.exp", texts["d1.exp"])
     for conf in ("fit.conf", "old.conf"):
         try:
             problem = bnfhmc.read.load(folder.path / conf, load_model=folder.loader)
         except InputError as error:
             assert error.mistakes and all(m.what for m in error.mistakes)
         else:
-            assert problem.parameters and problem.experiments
+            assert problem.parameters and (problem.experiments or problem.target)

@@ -33,24 +33,29 @@ def test_comments_blank_lines_missing_values_and_line_ends(folder, fit):
         ("time A ()\n1 2 3\n", ":1: a column has no name; write the observable's name before its ()"),
         (
             "dose A\n1 2\n",
-            ":1: the first column is 'dose', no time; data by anything else (a parameter scan) is not "
-            "supported yet; the first column is named time",
+            ":1: the first column is 'dose', neither time nor a quantity of the model 'decay'; the first column is named "
+            "time, or after the parameter that is scanned",
         ),
         (
             "tme A\n1 2\n",
-            ":1: the first column is 'tme', no time; data by anything else (a parameter scan) is not "
-            "supported yet; did you mean 'time'?",
+            ":1: the first column is 'tme', neither time nor a quantity of the model 'decay'; did you mean 'time'?",
         ),
         (
             "time,A\n1,2\n",
-            ":1: the first column is 'time,A', no time; data by anything else (a parameter scan) is not "
-            "supported yet; columns are separated by white space",
+            ":1: the first column is named 'time,A'; columns are separated by white space",
         ),
         ("time A\n1 2\n3\n", ":3: 1 values where the header names 2 columns; a missing value is written nan"),
         ("time A\n1 2 3\n", ":2: 3 values where the header names 2 columns; a missing value is written nan"),
         ("time A\n1 2,5\n", ":2: '2,5' is no number; a missing value is written nan"),
         ("time A\n-1 2\n", ":2: the time is negative, and integration starts at 0; shift the times"),
-        ("time A\ninf 2\n", ":2: a measurement at steady state (time inf) is not supported yet; give a finite time"),
+        (
+            "time A\n1 2\ninf 2\n",
+            ":3: a measurement at steady state (time inf) among finite times; put it into another file, with an experiment "
+            "of its own",
+        ),
+        ("A0 A\n1 2\ninf 2\n", ":3: 'A0' is not finite; a row needs its value of 'A0'"),
+        ("A0 A\nnan 2\n", ":2: 'A0' is not finite; a row needs its value of 'A0'"),
+        ("k1 A\n1 2\n", ":1: 'k1' is scanned, and fitted as a parameter; scan another quantity, or do not declare this one"),
         ("time A\nnan 2\n", ":2: the time is nan; a row needs its time"),
         ("time A\n1 -inf\n", ":2: an infinite value; a missing value is written nan"),
     ],
@@ -69,13 +74,11 @@ def test_every_row_is_said_up_to_a_limit(folder, fit):
 
 
 def test_files_that_are_no_data(folder, fit):
-    for name in ("c.prop", "c.con", "c.csv"):
+    for name in ("c.csv",):
         folder.write(name, "time A\n1 2\n")
     (folder.path / "dir.exp").mkdir()
-    found = folder.wrong(fit.replace("d1.exp", "c.prop, c.con, c.csv, dir.exp, d2.exp"))
+    found = folder.wrong(fit.replace("d1.exp", "c.csv, dir.exp, d2.exp"))
     assert found == [
-        "fit.conf:5: 'c.prop': constraint files are not supported yet; leave it out",
-        "fit.conf:5: 'c.con': constraint files are not supported yet; leave it out",
         "fit.conf:5: 'c.csv' is no data file; the name of a data file ends in .exp",
         "fit.conf:5: 'dir.exp' is a folder; name a file in it",
         "fit.conf:5: file 'd2.exp' not found; did you mean 'd1.exp'?",

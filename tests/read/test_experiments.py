@@ -95,13 +95,7 @@ def test_renamed_columns_and_their_noise(folder, fit):
         (
             "observable: A",
             "fit.conf:8: 'observable: A' does not name an output and a column; "
-            "type 'observable: <model output>, column: <header>'",
-        ),
-        (
-            "observable: A, formula: A+B",
-            "fit.conf:8: 'formula:' (an observable computed from model outputs) is "
-            "not supported "
-            "yet; define it as a function of the model file",
+            "type 'observable: <model output>, column: <header>' or 'observable: <id>, formula: <expression>'",
         ),
         ("observable: AA, column: A", "fit.conf:8: 'AA' is no output of the model 'decay'; did you mean 'A'?"),
         (
@@ -122,18 +116,18 @@ def test_renames_that_are_wrong(folder, fit, lines, what):
 @pytest.mark.parametrize(
     ("field", "what"),
     [
-        ("type: steady_state", "type 'steady_state' is not supported yet; use time-course data, and delete the field"),
-        (
-            "type: parameter_scan",
-            "type 'parameter_scan' is not supported yet; use time-course data, and delete the field",
-        ),
-        ("method: ssa", "the method 'ssa' has no gradient; type 'method: ode', or delete the field"),
-        ("method: nf", "the method 'nf' has no gradient; type 'method: ode', or delete the field"),
+        ("method: ssa", ": the method 'ssa' has no gradient; type 'method: ode', or delete the field"),
+        ("method: nf", ": the method 'nf' has no gradient; type 'method: ode', or delete the field"),
+        ("type: bifurcate", " has the unknown type 'bifurcate'; type time_course, steady_state or parameter_scan"),
+        ("t_end: -1", ": 't_end' takes a time after 0, got '-1'"),
+        ("t_end: inf", ": 't_end' takes a time after 0, got 'inf'"),
+        ("n_steps: 1.5", ": 'n_steps' takes a whole number below 1,000,000, got '1.5'"),
+        ("n_steps: 10000000", ": 'n_steps' takes a whole number below 1,000,000, got '10000000'"),
     ],
 )
 def test_kinds_of_experiment(folder, fit, field, what):
     assert folder.wrong(fit.replace("data: d1.exp", f"data: d1.exp, {field}")) == [
-        f"fit.conf:5: experiment 'd1': {what}"
+        f"fit.conf:5: experiment 'd1'{what}"
     ]
     assert folder.wrong(fit.replace("data: d1.exp", "data: d1.exp, type: time_course, method: ODE")) == []
 
@@ -159,7 +153,7 @@ def test_kinds_of_experiment(folder, fit, field, what):
             "experiment: d2, data: d1.exp, condition: c",
             "experiment 'd2' is under the condition 'c', which is "
             "not given; "
-            "add 'condition: c, perturbations: <id> = <number>'",
+            "add 'condition: c, perturbations: <id> = <value>'",
         ),
     ],
 )

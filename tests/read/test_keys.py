@@ -69,11 +69,17 @@ def test_a_refused_field_is_named_at_its_line(folder, fit, key, fields):
 
 @pytest.mark.parametrize("key", sorted(FIXED))
 def test_a_fixed_key_takes_only_what_happens_anyway(folder, fit, key):
-    for value in FIXED[key]:
+    values, why = FIXED[key]
+    for value in values:
         assert folder.wrong(f"{fit}{key} = {value}\n") == []
     assert folder.wrong(f"{fit}{key} = 17\n") == [
-        f"fit.conf:8: '{key} = 17' is not supported yet; here it is always {FIXED[key][0]}; delete the line"
+        f"fit.conf:8: '{key} = 17' is not what happens here: {why}; delete the line"
     ]
+
+
+def test_profiling_is_refused_with_its_reason(folder, fit):
+    (found,) = folder.wrong(fit + "noise_profiling = 1\n")
+    assert "profiling is for optimizers: it is not marginalising" in found
 
 
 @pytest.mark.parametrize("method", sorted(OTHER_METHODS))
@@ -92,7 +98,11 @@ def test_a_method_that_is_not_run(folder, fit, method, key):
         ("random_seed: 3", "'random_seed' takes an equals sign; type 'random_seed = 3'"),
         ("condition = c", "'condition' takes a colon; type 'condition: c'"),
         ("observables: A, column: a", "unknown keyword 'observables:'; did you mean 'observable'?"),
-        ("mode: weight = 1", "'mode' (a target without a model) is not supported yet; give a model and its data"),
+        ("mode = 1", "'mode' takes a colon; type 'mode: 1'"),
+        ("mode: weight = 1", "'mode' has no effect without 'objective = multimodal'; delete the line"),
+        ("expression = k1", "'expression' has no effect without 'objective = expression'; delete the line"),
+        ("callable = a:b", "'callable' has no effect without 'objective = callable'; delete the line"),
+        ("data = d1.exp", "'data' has no effect without 'objective = expression' or 'objective = callable'; delete the line"),
         ("edition = 1", "'edition = 1' contradicts 'edition = 2' on line 1; keep one of them"),
     ],
 )

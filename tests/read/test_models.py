@@ -13,6 +13,7 @@ def test_what_the_loader_is_asked_for(folder, fit):
     assert folder.calls["decay"] == {
         "path": folder.path / "decay.bngl",
         "free": {"k1": pytest.approx(0.1), "k2": 1.0},
+        "settable": {"k1", "k2"},
         "generate_network": None,
         "rtol": 1e-8,
         "atol": 1e-8,
@@ -39,15 +40,18 @@ def test_kinds_of_model_files(folder, fit, suffix):
 @pytest.mark.parametrize(
     ("line", "what"),
     [
-        ("model: decay.bngl, atol: auto", "'atol: auto' is not supported yet; type a number, such as atol: 1e-8"),
+        (
+            "model: decay.bngl, atol: auto",
+            "'atol: auto' would change with the state; here a tolerance is one number a model; type atol: 1e-8",
+        ),
         (
             "model: decay.bngl, atol: tracking 3",
-            "'atol: tracking 3' is not supported yet; type a number, such as atol: 1e-8",
+            "'atol: tracking 3' would change with the state; here a tolerance is one number a model; type atol: 1e-8",
         ),
         ("model: decay.bngl, rtol: 2", "'rtol: 2' is no tolerance; type a small positive number, such as rtol: 1e-8"),
         (
             "model: decay.bngl, species_atol: A 1e-3",
-            "'species_atol:' is not supported yet; give one 'atol: <number>' for all species",
+            "'species_atol:' has no counterpart here; give one 'atol: <number>' for all species of a model",
         ),
         ("model: decay.bngl, rtl: 1e-3", "'model:' has no field 'rtl:'; did you mean 'rtol'?"),
         ("model: dcay.bngl", "file 'dcay.bngl' not found; did you mean 'decay.bngl'?"),
@@ -55,9 +59,7 @@ def test_kinds_of_model_files(folder, fit, suffix):
         ("model: decay.txt", "'decay.txt' is no model file; model files end in .bngl, .net, .xml, .sbml, .ant"),
         (
             "model: decay.target",
-            "'decay.target' (a closed-form target) is not supported yet; model files end in "
-            ".bngl, .net, "
-            ".xml, .sbml, .ant",
+            "'decay.target' is no model file; type 'objective = <target>, …' and no model",
         ),
         (
             "model: decay.bngl, decay.bngl",

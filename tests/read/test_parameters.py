@@ -132,11 +132,23 @@ def test_none_at_all(folder, fit):
 
 
 def test_in_no_model_and_no_formula(folder, fit):
-    assert folder.wrong(fit + "parameter: A00, lower: 0, upper: 1\nparameter: kd, lower: 0, upper: 1\n") == [
+    assert folder.wrong(fit + "parameter: A00, lower: 0, upper: 1\n") == [
         "fit.conf:8: parameter 'A00' appears in no model and no formula; did you mean 'A0'?",
-        "fit.conf:9: parameter 'kd' cannot be set: decay.bngl computes it from others; fit one of those, or "
-        "give it a number there",
     ]
+
+
+def test_what_the_model_computes_from_others_can_be_fitted(folder, fit):
+    assert folder.load(fit + "parameter: kd, lower: 0, upper: 1\n").names == ("k1", "k2", "kd")
+    assert "kd" in folder.calls["decay"]["settable"]
+
+
+def test_what_nothing_depends_on(folder, fit):
+    conf = fit.replace("data: d1.exp", "data: d1.exp, condition: c") + "condition: c, perturbations: k1 = 2\n"
+    assert folder.wrong(conf) == [
+        "fit.conf:6: nothing that is measured depends on parameter 'k1'; every condition sets it, or its model and formulas "
+        "are compared with no data; delete it"
+    ]
+    assert folder.wrong(conf + "experiment: d0, data: d1.exp\n") == []
 
 
 def test_start_points(folder, fit):
