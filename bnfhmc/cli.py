@@ -70,6 +70,9 @@ Output = Annotated[
     typer.Option("-o", "--output-dir", metavar="DIR", show_default=False,
                  help="Folder for the results. [default: output_dir of CONF, or CONF's name with _out]"),
 ]  # fmt: skip
+AllowCallable = Annotated[
+    bool, typer.Option("--allow-callable", help="Let 'objective = callable' in CONF import and run Python code.")
+]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 
 
@@ -104,6 +107,7 @@ def run(
     cores: Annotated[int | None, typer.Option(min=1, metavar="N", help="CPU cores to use. [default: all]")] = None,
     seed: Annotated[int | None, typer.Option(min=0, metavar="N", help="Replaces random_seed of CONF.")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the verdict only.")] = False,
+    allow_callable: AllowCallable = False,
     debug: Debug = False,
 ) -> None:
     """Sample the posterior of CONF.
@@ -124,12 +128,12 @@ def run(
         import bnfhmc
         from bnfhmc import run as runs
 
-        problem = runs.with_settings(bnfhmc.load(conf), random_seed=seed)
+        problem = runs.with_settings(bnfhmc.load(conf, allow_callable=allow_callable), random_seed=seed)
         folder = runs.result_path(problem, output_dir)
         console = _console()
         if not quiet:
             console.print(_plan(problem, folder), markup=False, highlight=False, soft_wrap=True)
-        outcome = runs.run(problem, folder, overwrite=overwrite, cores=cores, quiet=quiet)
+        outcome = runs.run(problem, folder, overwrite=overwrite, cores=cores, quiet=quiet, tell=_say)
         _tell(console, outcome, quiet)
         if not outcome.verdict.converged:
             raise typer.Exit(ExitCode.NOT_CONVERGED)
@@ -141,6 +145,7 @@ def check(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object, for programs.")] = False,
     point: Annotated[Point, typer.Option(help="Solve at the initial values of CONF, or at the medians of the prior.")]
     = Point.INITIAL,
+    allow_callable: AllowCallable = False,
     debug: Debug = False,
 ) -> None:
     """Say what CONF means, check its gradient, and foretell the time of its run.
@@ -162,10 +167,10 @@ def check(
         from bnfhmc.report.check import print_section
 
         if as_json:
-            _check_as_json(conf, point)
+            _check_as_json(conf, point, allow_callable)
             return
         console = _console()
-        for section in _examined(conf, point):
+        for section in _examined(conf, point, allow_callable):
             print_section(console, section)
 
 
@@ -230,20 +235,20 @@ def _console() -> Console:
     return Console()
 
 
-def _examined(conf: Path, point: Point) -> Iterator[Section]:
+def _examined(conf: Path, point: Point, allow_callable: bool) -> Iterator[Section]:
     import bnfhmc
     from bnfhmc.report.check import examine
 
-    yield from examine(bnfhmc.load(conf), point.value)
+    yield from examine(bnfhmc.load(conf, allow_callable=allow_callable), point.value)
 
 
-def _check_as_json(conf: Path, point: Point) -> None:
+def _check_as_json(conf: Path, point: Point, allow_callable: bool) -> None:
     """Print the object whatever happens, and raise what ended the check; what others print goes to stderr."""
     from bnfhmc import __version__
     from bnfhmc.report.check import examined, to_json
 
     with redirect_stdout(sys.stderr):
-        record, error = examined(__version__, lambda: _examined(conf, point))
+        record, error = examined(__version__, lambda: _examined(conf, point, allow_callable))
     print(to_json(record))
     if error is not None:
         raise error

@@ -81,12 +81,14 @@ def run(
     overwrite: bool = False,
     cores: int | None = None,
     quiet: bool = False,
+    tell: Callable[[str], None] = lambda note: None,
 ) -> Outcome:
     """Sample a problem as its settings say, and write posterior.nc, samples.txt and run.json into `output_dir`.
 
     overwrite: replace a finished run there; until the last draw is made the old files stay as they are. quiet: show no
-    progress. Raises InputError where the folder must not be written to, WriteError where a file cannot be, and what
-    `sample` raises; where the log likelihood cannot be computed the draws are kept and run.json says "unfinished".
+    progress. tell: takes what is worth saying before the run. Raises InputError where the folder must not be written to,
+    WriteError where a file cannot be, and what `sample` raises; where the log likelihood cannot be computed the draws are
+    kept and run.json says "unfinished".
     """
     from bnfhmc.posterior import Posterior
     from bnfhmc.report.folder import claim
@@ -94,6 +96,9 @@ def run(
 
     s = problem.settings
     posterior = Posterior(problem)
+    if s.sensitivity_fallback == "warn":
+        for note in posterior.notes:
+            tell(note)
     started = _now()
     cores = cores or usable_cores()
     with claim(output_dir, overwrite) as folder:

@@ -62,7 +62,7 @@ def sampler(monkeypatch, tmp_path):
     monkeypatch.setitem(runs.METHODS, "nuts", stand_in)
     monkeypatch.setattr(bnfhmc, "Posterior", Gaussian)    # before its home, which a first look-up would read
     monkeypatch.setattr("bnfhmc.posterior.Posterior", Gaussian)
-    monkeypatch.setattr(bnfhmc, "load", lambda path: problem(num_samples=300), raising=False)
+    monkeypatch.setattr(bnfhmc, "load", lambda path, **_: problem(num_samples=300), raising=False)
     monkeypatch.setenv("COLUMNS", "200")
     return stand_in
 
@@ -106,7 +106,7 @@ def test_3_finished_but_not_converged(sampler, given, said):
 
 
 def test_3_low_ess(sampler, monkeypatch):
-    monkeypatch.setattr(bnfhmc, "load", lambda path: problem(num_samples=20))
+    monkeypatch.setattr(bnfhmc, "load", lambda path, **_: problem(num_samples=20))
     result = invoke("run", "fit.conf", "-q")
     assert result.exit_code == 3 and "ESS is" in result.stdout
 
@@ -123,7 +123,7 @@ def test_2_a_bad_file(sampler, monkeypatch, error):
 
 
 def says_what_is_bad(verb, error, monkeypatch):
-    def load(path):
+    def load(path, **_):
         raise error
 
     monkeypatch.setattr(bnfhmc, "load", load)
@@ -216,7 +216,7 @@ def test_pybnf_spelling(sampler, tmp_path):
 def test_where_the_results_go(sampler, monkeypatch, tmp_path):
     assert invoke("run", "fit.conf").exit_code == 0
     assert (tmp_path / "fit_out" / "run.json").exists()
-    monkeypatch.setattr(bnfhmc, "load", lambda path: problem(num_samples=300, output_dir=Path("results/fit")))
+    monkeypatch.setattr(bnfhmc, "load", lambda path, **_: problem(num_samples=300, output_dir=Path("results/fit")))
     assert invoke("run", "elsewhere/fit.conf").exit_code == 0
     assert (tmp_path / "results" / "fit" / "run.json").exists()    # relative to where the command was typed
     assert invoke("run", "elsewhere/fit.conf", "-o", "mine").exit_code == 0
@@ -245,7 +245,7 @@ def test_quiet_prints_the_verdict_only(sampler):
 
 def test_hostile_names_stay_text(sampler, monkeypatch):
     names = ("[red]k[/red]", "a\nb\x1b[31m")
-    monkeypatch.setattr(bnfhmc, "load", lambda path: problem(names, num_samples=300))
+    monkeypatch.setattr(bnfhmc, "load", lambda path, **_: problem(names, num_samples=300))
     sampler.given = {"apart": 0.5}
     result = invoke("run", "fit.conf")
     assert "[red]k[/red]" in result.stdout and r"a\nb\x1b[31m" in result.stdout
@@ -264,7 +264,8 @@ def target(monkeypatch, tmp_path):
         make_parameter("a", "normal", {"mean": 0.0, "sd": 1.0}, "lin"),
     )
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(bnfhmc, "load", lambda path: Problem(parameters, {}, (), target=objective, path=path), raising=False)
+    made = lambda path, **_: Problem(parameters, {}, (), target=objective, path=path)  # noqa: E731
+    monkeypatch.setattr(bnfhmc, "load", made, raising=False)
     return objective
 
 
@@ -306,7 +307,7 @@ def test_check_says_where_the_model_cannot_be_solved(target):
 
 def test_check_as_json(target, monkeypatch):
     load = bnfhmc.load
-    monkeypatch.setattr(bnfhmc, "load", lambda path: print("a library speaks") or load(path))
+    monkeypatch.setattr(bnfhmc, "load", lambda path, **_: print("a library speaks") or load(path))
     result = invoke("check", "fit.conf", "--json")
     record = json.loads(result.stdout)
     assert result.exit_code == 0 and result.stderr == "a library speaks\n"
@@ -321,7 +322,7 @@ def test_check_as_json_when_it_fails(target, monkeypatch):
     assert result.exit_code == 1 and "the gradient is wrong for a:" in one_line(result)
     assert record["status"] == "gradient mismatch" and record["forecast"]["chains"] == 4
 
-    def load(path):
+    def load(path, **_):
         raise InputError([Mistake("unknown key 'x'", "", path, 3), Mistake("second", path=path)])
 
     monkeypatch.setattr(bnfhmc, "load", load)
@@ -421,3 +422,19 @@ def test_what_main_ends_with(monkeypatch, capsys, signalled):
         cli.main()
     assert end.value.code == (130 if signalled else 3)
     assert capsys.readouterr().err == ("bnfhmc: interrupted\n" if signalled else "")
+
+
+def test_python_code_runs_only_where_the_flag_allows_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "target.py").write_text(
+        "open('MARK', 'w').close()\ndef loss(p, data=None):\n    return 0.5 * p['x1'] ** 2, {'x1': p['x1']}\n"
+    )
+    (tmp_path / "fit.conf").write_text(
+        "edition = 2\nfit_type = nuts\nobjective = callable\ncallable = target.py:loss\n"
+        "parameter: x1, prior: normal, mean: 0, sd: 1\n"
+    )
+    refused = invoke("check", "fit.conf")
+    assert refused.exit_code == 2 and "--allow-callable" in refused.stderr
+    assert not (tmp_path / "MARK").exists()
+    assert invoke("check", "fit.conf", "--allow-callable").exit_code == 0
+    assert (tmp_path / "MARK").exists()

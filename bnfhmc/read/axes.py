@@ -141,16 +141,19 @@ def _of_simulation(
     return Axis(s.kind, s.quantity, low, high, read_at, t_max, s.rows, False)
 
 
-def check_scanned(axis: Axis, tables: Sequence[Table], model: Model, declared: Iterable[str], mistakes: Mistakes) -> bool:
+def check_scanned(
+    plan: Plan, axis: Axis, tables: Sequence[Table], model: Model, declared: Iterable[str], mistakes: Mistakes
+) -> bool:
     """Whether the model has the quantity that is scanned, and it is not fitted; a mistake in the data where not."""
     if axis.quantity is None:
         return True
     name, known = axis.quantity, [*model.quantities, "time"]
-    here, line = (mistakes.at(tables[0].path), tables[0].header) if tables else (mistakes, None)
+    here, line = (mistakes.at(tables[0].path), tables[0].header) if tables else (mistakes, plan.line)
     if name in set(declared):
         here.add(line, f"'{name}' is scanned, and fitted as a parameter", "scan another quantity, or do not declare this one")
     elif name not in model.quantities:
-        here.add(line, f"the first column is '{name}', neither time nor a quantity of the model '{model.name}'",
+        what = "the first column is" if tables else f"{plan.whose} scans"
+        here.add(line, f"{what} '{name}', neither time nor a quantity of the model '{model.name}'",
                  nearest(name, known) or "the first column is named time, or after the parameter that is scanned")  # fmt: skip
     else:
         return True

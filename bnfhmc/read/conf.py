@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from bnfhmc.prior import Parameter
 from bnfhmc.problem import Problem, Settings
 from bnfhmc.read.actions import plan_actions
 from bnfhmc.read.bindings import read_bindings
@@ -78,12 +79,13 @@ def _of_models(
         mistakes.add(None, "no data are given", "type 'experiment: <name>, data: <file>.exp' and edition = 2")
     penalties = read_penalties(conf, declared, any(p.constraints for p in plans), mistakes)
     material = [_material(p, penalties, mistakes) for p in plans]
-    formulas = {n for f in (*observables.formulas.values(),) for n in f.formula.names}
+    formulas = {n for f in observables.formulas.values() for n in f.formula.names}
     formulas |= {n for spec in specs.all for n in spec.names} | penalties.names
     formulas |= {n for m in material if m.bindings is not None for n in m.bindings.names}
     scanned = {t.names[0] for m in material for t in m.tables if t.names[0] != "time"}
     changed = settable(plans, conditions.values())
-    loaded = load_models(conf, files, declared, plans, {*names, *formulas, *scanned, *changed}, settings, loader, mistakes)
+    read = {*names, *formulas, *scanned, *changed}
+    loaded = load_models(conf, files, declared, plans, read, settings, loader, mistakes)
     models = loaded.models
     builder = Builder(conf, names, specs, observables, read_normalizations(conf, mistakes), penalties, mistakes)
     built = [builder.experiment(p, m, models.get(p.model or "")) for p, m in zip(plans, material, strict=True)]
@@ -110,7 +112,7 @@ def _material(plan: Plan, penalties: Penalties, mistakes: Mistakes) -> Material:
     return Material(tables, read_files(plan.constraints, penalties, plan.line, mistakes), bindings)
 
 
-def _parameters(declared: Mapping[str, Declared]) -> tuple:
+def _parameters(declared: Mapping[str, Declared]) -> tuple[Parameter, ...]:
     return tuple(d.parameter for d in declared.values() if d.parameter is not None)
 
 

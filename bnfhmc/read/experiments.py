@@ -71,7 +71,7 @@ class Builder:
             self.mistakes.add(plan.line, f"{plan.whose} has no measurements of the model's outputs",
                               "name each column after an observable or function of the model")  # fmt: skip
         constraints = self._constraints(plan, material.constraints, measured, model)
-        if axis is None or not check_scanned(axis, tables, model, self.declared, self.mistakes):
+        if axis is None or not check_scanned(plan, axis, tables, model, self.declared, self.mistakes):
             return None
         condition, equilibration = self._conditions(plan, axis, model)
         transformed = any(not isinstance(t, SeriesScale) for m in measured for t in m.transforms)
@@ -82,7 +82,7 @@ class Builder:
         series = self._series(plan, rows, measured, material.bindings, model)
         self.used.update(*(self.penalties.names for _ in constraints))
         return Experiment(
-            plan.name, model.name, rows if scan is None else np.empty(0), series, condition, equilibration, scan,
+            plan.name, plan.model or model.name, rows if scan is None else np.empty(0), series, condition, equilibration, scan,
             constraints, axis.t_max,
         )  # fmt: skip
 

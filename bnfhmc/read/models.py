@@ -13,6 +13,7 @@ from bnfhmc.read.lines import Statement, fields, finite, is_file, read_text, spl
 from bnfhmc.read.mistakes import Mistakes
 from bnfhmc.read.record import Conf
 
+MOVING = ("auto", "tracking")  # PyBNF's words for tolerances that follow the state
 SUFFIXES = (".bngl", ".net", ".xml", ".sbml", ".ant")
 
 
@@ -70,7 +71,7 @@ def _declared(conf: Conf, s: Statement, mistakes: Mistakes) -> list[ModelFile]:
 
 def _tolerance(s: Statement, name: str, text: str | None, mistakes: Mistakes) -> float | None:
     value = finite(text or "")
-    if (text or "").split(" ")[0].lower() in ("auto", "tracking"):
+    if (text or "").split(" ")[0].lower() in MOVING:
         mistakes.add(s.line, f"'{name}: {text}' would change with the state; here a tolerance is one number a model",
                      f"type {name}: 1e-8")  # fmt: skip
     elif value is None or not 0 < value < (1 if name == "rtol" else float("inf")):

@@ -9,6 +9,7 @@ from bnfhmc.problem import Settings
 from bnfhmc.read.keys import METHODS, OTHER_METHODS, SETTINGS
 from bnfhmc.read.lines import Statement, finite, unquoted, whole
 from bnfhmc.read.mistakes import Mistakes
+from bnfhmc.read.models import MOVING
 from bnfhmc.read.record import Conf
 
 _READ = {"whole number": whole, "number": finite, "word": lambda text: text.lower()}
@@ -26,7 +27,10 @@ def read_settings(conf: Conf, mistakes: Mistakes) -> Settings:
         if s is None:
             continue
         value = unquoted(s.value) if kind == "path" else _READ[kind](s.value)
-        if value is None:
+        if value is None and key == "sbml_atol" and s.value.split()[0].lower() in MOVING:
+            mistakes.add(s.line, f"'{key} = {s.value}' would change with the state; here a tolerance is one number a model",
+                         f"type {key} = 1e-8")  # fmt: skip
+        elif value is None:
             mistakes.add(s.line, f"'{key}' takes a {kind}, got '{s.value}'")
         else:
             values[name], said[name] = value, s

@@ -29,6 +29,12 @@ sbml_atol = 1E-7
     assert (s.output_dir, s.rtol, s.atol) == (Path("out here"), 1e-6, 1e-7)
 
 
+def test_sensitivities_that_are_difference_quotients(folder, fit):
+    assert folder.load(fit).settings.sensitivity_fallback == "warn"
+    for word in ("warn", "error", "Ignore"):
+        assert folder.load(fit + f"sensitivity_fallback = {word}\n").settings.sensitivity_fallback == word.lower()
+
+
 def test_defaults(folder, fit):
     s = folder.load(fit).settings
     assert (s.chains, s.num_warmup, s.num_samples, s.target_accept, s.random_seed) == (4, 1000, 1000, 0.8, None)
@@ -43,7 +49,12 @@ def test_defaults(folder, fit):
         ("target_accept = 2", "'target_accept = 2': it should be less than 1"),
         ("target_accept = nan", "'target_accept' takes a number, got 'nan'"),
         ("random_seed = -1", "'random_seed = -1': it should be greater than or equal to 0"),
-        ("sbml_atol = auto", "'sbml_atol' takes a number, got 'auto'"),
+        (
+            "sbml_atol = auto",
+            "'sbml_atol = auto' would change with the state; here a tolerance is one number a model; type sbml_atol = 1e-8",
+        ),
+        ("sbml_atol = tiny", "'sbml_atol' takes a number, got 'tiny'"),
+        ("sensitivity_fallback = stop", "'sensitivity_fallback = stop': it should be 'warn', 'error' or 'ignore'"),
         ("sbml_rtol = 0", "'sbml_rtol = 0': it should be greater than 0"),
         (
             "wall_time_sim = 0",

@@ -34,6 +34,7 @@ class Gaussian:
     """b, a | y: y ~ Normal(u_b + u_a, SIGMA), u_b ~ HalfNormal(1), u_a ~ Normal(0, 1); θ_b = 10^u_b, u_b = exp z_b."""
 
     rtol = 1e-10
+    notes = ()
     dim = 2
 
     def __init__(self, of=None, fails_at=None):
