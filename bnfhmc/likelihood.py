@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-from bnfhmc.errors import InputError, Mistake
+from bnfhmc.errors import InputError, Mistake, nearest
 from bnfhmc.model.protocol import Failure, FailureKind, Model
 from bnfhmc.noise import Constant, Formula, Loss, NoiseModel
 from bnfhmc.observation import Observation, Observed
@@ -61,6 +61,7 @@ class ExperimentLikelihood:
 
     def __init__(self, experiment: Experiment, model: Model, names: tuple[str, ...]):
         self.experiment, self.model, self.names = experiment, model, names
+        _refuse_wrong(experiment, model, names)
         series, free = experiment.series, set(names)
         reading = {  # (series, noise parameter) → the formula, where it reads outputs
             (i, name): source.expression
@@ -72,7 +73,6 @@ class ExperimentLikelihood:
         self.observation = Observation(experiment.name, series, model, names, tuple(reading.values()), constrained)
         self.simulation = Simulation(experiment, model, names, self.observation.outputs, self.observation.reads)
         self.size = sum(len(s.observed) for s in series)
-        _refuse_unmet(experiment)
         self.groups = _groups(series, {key: len(series) + a for a, key in enumerate(reading)})
         self._column = {name: j for j, name in enumerate(names)}
 
@@ -232,13 +232,34 @@ def failure_of(loss: float, gradient: np.ndarray | None = None) -> Failure | Non
     return Failure(FailureKind.NONFINITE, "the likelihood is not finite (a scale ≤ 0, an overflow, a value out of domain)")
 
 
-def _refuse_unmet(experiment: Experiment) -> None:
-    """A constraint on a time that the experiment never reaches would hold by default."""
-    unmet = [(c, why) for c in experiment.constraints if (why := c.unmet(experiment.rows))]
-    if unmet:
-        raise InputError(
-            Mistake(f"experiment '{experiment.name}': constraint '{c.text}': {why}", "", c.path, c.line) for c, why in unmet
-        )
+def _refuse_wrong(experiment: Experiment, model: Model, names: tuple[str, ...]) -> None:
+    """What no point of the posterior could be blamed for."""
+    wrong = [m for s in experiment.series for m in _wrong_series(s)]
+    for c in experiment.constraints:
+        whose = f"experiment '{experiment.name}': constraint '{c.text}'"
+        wrong += [Mistake(f"{whose} reads '{n}', which is no output of model '{model.name}'",
+                          nearest(n, model.outputs), c.path, c.line) for n in c.outputs if n not in model.outputs]  # fmt: skip
+        scale = c.scale.expression.names if c.scale is not None else frozenset()
+        wrong += [Mistake(f"{whose}: its scale '{n}' is no free parameter", nearest(n, names), c.path, c.line)
+                  for n in sorted(scale - set(names))]  # fmt: skip
+        if why := c.unmet(experiment.rows):  # it would hold by default
+            wrong.append(Mistake(f"{whose}: {why}", "", c.path, c.line))
+    if wrong:
+        raise InputError(wrong)
+
+
+def _wrong_series(s: Series) -> list[Mistake]:
+    family, noise = type(s.noise).__name__, s.noise
+    wrong = [Mistake(f"'{s.name}': {family} has no noise parameter '{n}'", nearest(n, noise.parameters))
+             for n in s.sources if n not in noise.parameters]  # fmt: skip
+    wrong += [Mistake(f"'{s.name}': the noise parameter '{n}' of {family} is not given")
+              for n in noise.parameters if n not in s.sources and n not in noise.defaults]  # fmt: skip
+    if isinstance(s.sources.get("trials"), Formula):
+        wrong.append(Mistake(f"'{s.name}': trials are counted, not estimated", "give a number, or a column of the data"))
+    known = {n: source.values for n, source in s.sources.items() if isinstance(source, Constant)}
+    if said := noise.rejects(s.observed, known):
+        wrong.append(Mistake(f"'{s.name}': {said}"))
+    return wrong
 
 
 def _groups(series: Sequence[Series], reading: Mapping[tuple[int, str], int]) -> tuple[Group, ...]:

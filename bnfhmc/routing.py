@@ -44,13 +44,20 @@ class Routing:
         return out
 
 
-def route(model: Model, condition: Condition | None, names: tuple[str, ...], scan: str | None = None) -> Routing:
+def route(
+    model: Model,
+    condition: Condition | None,
+    names: tuple[str, ...],
+    scan: str | None = None,
+    carried: frozenset[str] = frozenset(),
+) -> Routing:
     """Bind the free parameters `names` to the model's quantities of the same name, then apply the condition in order.
 
-    `scan` names a quantity that takes the value θ holds under `DOSE` before the condition is applied. Raises InputError for
-    a perturbation whose target or value names nothing the model holds, or whose relative change has no base.
+    `carried` amounts come from an earlier phase and are bound only where the condition sets them; `scan` names a quantity
+    that takes the value θ holds under `DOSE` before the condition is applied. Raises InputError for a perturbation whose
+    target or value names nothing the model holds, or whose relative change has no base.
     """
-    nodes: dict[str, Node] = {n: Name(n) for n in names if n in model.quantities}
+    nodes: dict[str, Node] = {n: Name(n) for n in names if n in model.quantities and n not in carried}
     if scan is not None:
         nodes[scan] = Name(DOSE)
     perturbations = condition.perturbations if condition else ()

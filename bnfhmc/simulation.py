@@ -8,9 +8,9 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from bnfhmc.errors import InputError, Mistake
+from bnfhmc.errors import InputError, Mistake, nearest
 from bnfhmc.model.protocol import Failure, Model, Trajectory
-from bnfhmc.problem import Experiment
+from bnfhmc.problem import Experiment, Scan
 from bnfhmc.routing import DOSE, route
 
 Theta = Mapping[str, float]
@@ -49,10 +49,10 @@ class Simulation:
     ):
         self.experiment, self.model, self.names, self.outputs, self.reads = experiment, model, names, outputs, reads
         scan = experiment.scan
-        if scan is not None and scan.quantity in names:
-            raise InputError(Mistake(f"experiment '{experiment.name}' scans '{scan.quantity}', which is a free parameter",
-                                     "scan another quantity, or fix this one"))  # fmt: skip
-        self.routing = route(model, experiment.condition, names, scan.quantity if scan else None)
+        if scan is not None:
+            _check_scan(experiment.name, scan, model, names)
+        carried = model.amounts if experiment.before else frozenset[str]()
+        self.routing = route(model, experiment.condition, names, scan.quantity if scan else None, carried)
         self.before = route(model, experiment.before, names) if experiment.before else None
         self.species = tuple(q for q in model.quantities if q in model.amounts)
         self._hosts = self._host_columns()
@@ -154,6 +154,20 @@ class Simulation:
         for j, c in hosts.items():
             seed[c] = dx[j] / G[c, j]
         return seed
+
+
+def _check_scan(whose: str, scan: Scan, model: Model, names: tuple[str, ...]) -> None:
+    wrong = []
+    if scan.quantity in names:
+        wrong.append(Mistake(f"experiment '{whose}' scans '{scan.quantity}', which is a free parameter",
+                             "scan another quantity, or fix this one"))  # fmt: skip
+    if scan.quantity not in model.quantities:
+        wrong.append(Mistake(f"experiment '{whose}' scans '{scan.quantity}', which model '{model.name}' cannot set",
+                             nearest(scan.quantity, model.quantities)))  # fmt: skip
+    if scan.t_end is not None and not 0 < scan.t_end < np.inf:
+        wrong.append(Mistake(f"experiment '{whose}' reads its scan at t = {scan.t_end:g}", "give a time after 0"))
+    if wrong:
+        raise InputError(wrong)
 
 
 def _stacked(rows: list[Solved]) -> Solved:

@@ -62,3 +62,32 @@ def _inputs(core: Any, names: list[str], sized: bool) -> tuple[Any, ...]:
 def function_texts(model: Any) -> list[str]:
     """The expressions of the model's functions and functional rate laws, as bngsim holds them."""
     return list(model._core.function_expressions)
+
+
+def blind_starts(model: Any, columns: tuple[str, ...]) -> list[str]:
+    """Initial amounts that move with one of `columns` otherwise than bngsim's ∂x(0)/∂p says, in words.
+
+    bngsim leaves out an initial value it cannot differentiate, without a word. Compared at the model's own values, by the
+    state that `reset` gives for a parameter a little above and below.
+    """
+    probe, found = model.clone(), list[str]()
+    core, names = model._core, model.species_names
+    texts = {names[i]: core.param_expressions[p] for i, p in core.species_ic_param_refs}
+    probe.reset()
+    said = probe.effective_ic_sensitivity(list(columns))
+    for name in columns:
+        value = probe.get_param(name)
+        h = 1e-5 * max(abs(value), 1e-3)
+        above, below = (_start(probe, name, value + d) for d in (h, -h))
+        _start(probe, name, value)
+        for species, slope in zip(model.species_names, (above - below) / (2 * h), strict=True):
+            own = said.get(species, {}).get(name, 0.0)
+            if abs(slope - own) > 1e-4 * (abs(slope) + abs(own)) + 1e-9 * max(1.0, float(abs(above).max())):
+                found.append(f"the initial amount of {species} ({texts.get(species, '…')}) by {name}")
+    return found
+
+
+def _start(model: Any, name: str, value: float) -> Any:
+    model.set_param(name, value)
+    model.reset()
+    return model.get_state()

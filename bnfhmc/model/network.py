@@ -23,7 +23,7 @@ import bngsim
 
 from bnfhmc.errors import InputError, MissingTool, Mistake
 from bnfhmc.expression import Expression
-from bnfhmc.model.internals import function_texts, remembering
+from bnfhmc.model.internals import blind_starts, function_texts, remembering
 from bnfhmc.model.protocol import Failure, FailureKind, Trajectory
 from bnfhmc.model.rounding import rounded_states
 
@@ -179,13 +179,20 @@ class Network:
         A difference quotient of the right-hand side does not see that a jump (of ``floor(A)``, or of an ``if`` on the
         state) comes sooner or later as a parameter moves.
         """
-        reason = self.sensitivity_note(columns)
-        if not reason:
-            return ""
+        blind = blind_starts(self.source, tuple(c for c in columns if c not in self.amounts))
+        if blind:
+            return f"bngsim has no derivative of {', '.join(blind)}"
         moving = {*self.source.species_names, *self.source.observable_names, *self.source.function_names}
         rounded = rounded_states(function_texts(self.source), moving)
-        if rounded:
-            return f"{', '.join(rounded)} rounds a quantity that changes with the state, and has no derivative"
+        rounds = f"{', '.join(rounded)} rounds a quantity that changes with the state, and has no derivative"
+        try:
+            reason = self.sensitivity_note(columns)
+        except MissingTool:
+            if rounded:  # C has no % of numbers with fractions
+                return rounds
+            raise
+        if reason and rounded:
+            return rounds
         return reason if "crossing time" in reason else ""
 
     def clone(self) -> Network:
@@ -201,15 +208,17 @@ class Network:
         try:
             result = lane.simulator.run(
                 sample_times=times, rtol=self.tolerances.rtol, atol=self.tolerances.atol, max_steps=MAX_STEPS,
-                timeout=self.timeout_s, steady_state=steady,
+                timeout=self.timeout_s,
             )  # fmt: skip
         except bngsim.SimulationTimeout as error:
             return Failure(FailureKind.TIMEOUT, str(error))
         except bngsim.SimulationError as error:
+            if "dlopen" in str(error):  # the compiled model calls something the C library does not have: at every point
+                raise InputError(Mistake(f"model '{self.name}' cannot be compiled: {_brief(error)}")) from error
             return Failure(FailureKind.SOLVER, str(error))
         except (bngsim.SensitivityUnsupportedError, ValueError) as error:
             raise InputError(Mistake(f"model '{self.name}' cannot be differentiated: {error}")) from error
-        if steady and not result.solver_stats["steady_state_reached"] and not _settled(result.state):
+        if steady and not self._settled(lane, result):
             return Failure(FailureKind.SOLVER, f"no steady state by t = {times[-1]:g}")
         try:
             y, dy = lane.read(result, [self._selectors[o] for o in outputs])
@@ -223,11 +232,34 @@ class Network:
             return Failure(FailureKind.NONFINITE, "the sensitivities are not finite")
         return Trajectory(y, dy)
 
+    def _settled(self, lane: _Lane, result: bngsim.Result) -> bool:
+        """Whether the last state is at rest: its rates vanish, or a decade more of time has changed nothing.
+
+        The whole time is integrated, since a state at rest from the start says nothing of its sensitivities, which settle
+        at the pace of the slowest mode.
+        """
+        state = result.state
+        size = 1.0 + float(np.abs(state[-1]).max())
+        if np.allclose(state[-1], state[-2], rtol=1e-6, atol=1e-9 * size):
+            return True
+        rates = lane.model.rhs(state[-1], float(result.time[-1]))
+        return bool(np.linalg.norm(rates) / len(rates) < max(self.tolerances.atol, 1e-12 * size))
+
     def _lane(self, names: tuple[str, ...], columns: tuple[str, ...]) -> _Lane:
         lane = self._lanes.get((names, columns))
         if lane is None:
+            self._refuse_volumes(names)
             lane = self._lanes[names, columns] = _Lane(self.source, self._units, names, columns)
         return lane
+
+    def _refuse_volumes(self, names: tuple[str, ...]) -> None:
+        """An amount is a concentration times a size; where the size moves, so would what an amount means here."""
+        sizes = sorted(set(names) & set(self.source.compartment_size_params))
+        amounts = sorted(n for n in names if self._units.get(n, 1.0) != 1.0)
+        if sizes and amounts:
+            what = f"model '{self.name}': the compartment size '{sizes[0]}' cannot be set together with an amount"
+            hint = "give it as a concentration, or fix the size"
+            raise InputError(Mistake(f"{what} ({', '.join(amounts[:3])})", hint))
 
     def _refuse_underivable(self, outputs: tuple[str, ...], dy: np.ndarray) -> None:
         blind = [o for i, o in enumerate(outputs) if np.isnan(dy[1:, i]).any(axis=-1).all()]
@@ -237,11 +269,6 @@ class Network:
                         "measure a species or observable it is computed from, or use a gradient-free method")
                 for o in blind
             ])  # fmt: skip
-
-
-def _settled(state: np.ndarray) -> bool:
-    """Whether a decade more of time has left the state as it was, for rates too fast for the solver's own criterion."""
-    return bool(np.allclose(state[-1], state[-2], rtol=1e-6, atol=1e-9 * (1.0 + np.abs(state).max())))
 
 
 def _units(model: bngsim.Model) -> dict[str, float]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable
 
-ROUNDING = ("floor", "ceil", "ceiling", "round", "rint", "nint", "trunc", "int", "mod", "rem")
+ROUNDING = ("floor", "ceil", "ceiling", "round", "rint", "nint", "trunc", "int", "frac", "mod", "rem", "sign", "sgn", "signum")
 
 _CALL = re.compile(rf"\b({'|'.join(ROUNDING)})\s*\(", re.IGNORECASE)
 _NAME = re.compile(r"[A-Za-z_]\w*")
@@ -19,6 +19,8 @@ def rounded_states(expressions: Iterable[str], moving: Collection[str]) -> list[
             argument = _balanced(text, match.end())
             if not set(_NAME.findall(argument)).isdisjoint(moving):
                 found.append(f"{match.group(1)}({argument})")
+        if "%" in text and not set(_NAME.findall(text)).isdisjoint(moving):
+            found.append(text)
     return list(dict.fromkeys(found))
 
 

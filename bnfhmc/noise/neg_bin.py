@@ -57,7 +57,7 @@ class NegBin:
         return of_mu * dmu_dpred**2, {("dispersion", "dispersion"): of_r, ("pred", "dispersion"): cross}
 
     def rejects(self, obs: np.ndarray, noise: Noise | None = None) -> str:
-        bad = obs[(obs < 0) | (obs != np.round(obs))]
+        bad = obs[~((obs >= 0) & (obs == np.round(obs)) & (obs < np.inf))]
         return f"neg_bin needs counts (0, 1, 2, …), got {bad[0]:g}" if bad.size else ""
 
     def draw(self, rng: np.random.Generator, pred: Any, noise: Noise) -> np.ndarray:

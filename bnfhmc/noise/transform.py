@@ -247,9 +247,10 @@ def _mistake_in(word: str, rest: list[str], has_factor: bool, noise: NoiseModel 
         return Mistake(f"unknown normalization '{word}'", f"{nearest(word, TRANSFORMS)} {known}".strip())
     if word == "scale" and has_factor:
         return Mistake("'scale' is given twice in one normalization", "keep one")
-    if word == "scale" and noise is not None and not isinstance(noise, LocationScale):
-        return Mistake(f"'scale' has no factor for counts ({type(noise).__name__})",
-                       "multiply the observable by a parameter instead")  # fmt: skip
+    if word in ("scale", "floor") and noise is not None and not isinstance(noise, LocationScale):
+        why = "has no factor for" if word == "scale" else "makes fractions of"
+        instead = "multiply the observable by a parameter" if word == "scale" else "add a parameter to the observable"
+        return Mistake(f"'{word}' {why} counts ({type(noise).__name__})", f"{instead} instead")
     if rest and word != "floor":
         return Mistake(f"normalization '{word}' takes nothing after it, got '{' '.join(rest)}'", f"type '{word}'")
     if rest and (len(rest) > 1 or not _NUMBER.fullmatch(rest[0]) or not 0 <= float(rest[0]) < math.inf):

@@ -14,7 +14,7 @@ import numpy as np
 from scipy import special, stats
 
 from bnfhmc.expression import parse
-from bnfhmc.noise import Constant, NoiseModel
+from bnfhmc.noise import NoiseModel
 from bnfhmc.noise.transform import Transform, floored, parse_chain
 from bnfhmc.posterior import Posterior
 from bnfhmc.problem import Experiment, Series
@@ -265,7 +265,7 @@ def by_hand(x: np.ndarray, chain: Chain, data: np.ndarray, ln_base: float) -> np
 
 
 def all_sources(model: NoiseModel) -> list[dict[str, str]]:
-    """Each source of each noise parameter: one of two moves while the other is known, or is a formula of outputs, or left out."""
+    """Each source of each noise parameter; of two, one moves while the other is known, a formula of outputs or left out."""
     if not model.parameters:
         return [{}]
     first, *rest = model.parameters

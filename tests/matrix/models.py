@@ -337,6 +337,18 @@ model two_species()
 end
 """
 
+# A in one volume goes to B in another and back; their total comes from initial assignments
+EXCHANGE_ANT = """
+model exchanging()
+  compartment large = 2; compartment small = 0.5;
+  species A in large, B in small;
+  A0 = 3; kf = 0.7; kr = 0.4;
+  A = A0 + 0.3; B = 0.4*A0;
+  J1: A -> B; kf*A;
+  J2: B -> A; kr*B;
+end
+"""
+
 # An amount with an initial assignment, a parameter with a rate rule, an amount by assignment rule
 RULES_ANT = """
 model rules()
@@ -460,7 +472,7 @@ end groups
 FILES = {
     "cells.net": CELLS,
     "turnover.net": TURNOVER, "binding.net": BINDING, "chain.net": CHAIN, "chain.bngl": CHAIN_BNGL, "open.net": OPEN,
-    "curved.net": CURVED, "curved.ant": CURVED_ANT, "open.bngl": OPEN_BNGL, "rules.ant": RULES_ANT, "switch.bngl": SWITCH_BNGL,
+    "curved.net": CURVED, "curved.ant": CURVED_ANT, "open.bngl": OPEN_BNGL, "rules.ant": RULES_ANT, "exchange.ant": EXCHANGE_ANT, "switch.bngl": SWITCH_BNGL,
     "switch.ant": SWITCH_ANT, "two_rates.ant": TWO_RATES_ANT, "two_rates.net": TWO_RATES,
     "dose.ant": DOSE_ANT, "amount_dose.ant": AMOUNT_DOSE_ANT, "threshold.ant": THRESHOLD_ANT, "fed.ant": FED_ANT,
     "cell.ant": CELL_ANT, "amounts.xml": AMOUNTS_SBML, "hill.net": HILL,

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
@@ -20,7 +19,7 @@ def cells(noise: str, chain: str) -> list[Cell]:
     return [make(noise, sources, chain, seed=i) for i, sources in enumerate(all_sources(NOISE[noise].model))]
 
 
-def assert_cell(cell: Cell, quotient, posterior=None, step: float = 2e-4, tolerance: float = 2e-7, digits: float = 1e-9) -> None:
+def assert_cell(cell: Cell, quotient, posterior=None, step=2e-4, tolerance=2e-7, digits=1e-9) -> None:
     """All there is to know of a cell, at its θ; `digits` of the values, `tolerance` of the derivatives."""
     posterior = posterior or cell.posterior()
     theta, where = cell.theta, f"{cell.noise} {cell.sources} {cell.chain}"
@@ -147,6 +146,7 @@ def test_any_combination_with_any_numbers(quotient, cell):
     logp, grad, status = posterior.evaluate(z)
     if status == "ok":
         u = posterior.u_from_z(z)
-        assert logp == pytest.approx(posterior.log_prior(u) - posterior.loss(u) + posterior.prior.log_du_dz(z), rel=1e-12, abs=1e-10)
+        by_parts = posterior.log_prior(u) - posterior.loss(u) + posterior.prior.log_du_dz(z)
+        assert logp == pytest.approx(by_parts, rel=1e-12, abs=1e-10)
         expected = quotient(lambda x: posterior.evaluate(x).logp, z, 2e-4)
         np.testing.assert_allclose(grad, expected, rtol=1e-6, atol=1e-6 * max(1.0, np.abs(expected).max()))

@@ -5,26 +5,46 @@ By hand means a closed form, or the equations of the model text written out agai
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 import pytest
-from scipy.integrate import solve_ivp
 
+from bnfhmc.errors import InputError
+from bnfhmc.expression import parse
+from bnfhmc.noise import Normal
 from bnfhmc.posterior import Posterior
-from bnfhmc.problem import Condition, Experiment, Problem, Scan
-from tests.matrix.building import assert_gradients, close, condition, problem, series, with_data
+from bnfhmc.problem import Condition, Experiment, Scan
+from tests.matrix.building import assert_gradients, condition, problem, series, with_data
+from tests.matrix.by_hand import (
+    LATE,
+    T,
+    Theta,
+    amounts,
+    amounts_at_rest,
+    at_rest,
+    binding,
+    cell,
+    chain,
+    complex_at_rest,
+    curved,
+    dosed,
+    hill,
+    opened,
+    product,
+    ruled,
+    switched,
+    turnover,
+)
 
-T = np.array([0.0, 0.4, 1.5, 5.0])
 ALL = [0, 1, 2, 3]
 REST = np.array([np.inf])
 NOTHING = Condition("rest", ())
-Theta = Mapping[str, float]
 
 
 class Case(NamedTuple):
-    """``file``: of model "m", or of "m" and "n"; ``experiments``: of them; ``by_hand``: θ → the predictions, measurement by measurement."""
+    """``file``: of model "m", or of "m" and "n"; ``by_hand``: θ → the predictions, measurement by measurement."""
 
     file: str | tuple[str, str]
     theta: dict[str, float]
@@ -37,32 +57,10 @@ class Case(NamedTuple):
 CASES: dict[str, Case] = {}
 
 
-def ivp(rhs: Callable, start, times) -> np.ndarray:
-    """State[time, species], by scipy at tolerances of its own."""
-    start = np.asarray(start, dtype=float)
-    if times[-1] == times[0]:
-        return start[None, :]
-    got = solve_ivp(rhs, (times[0], times[-1]), start, method="LSODA", t_eval=times, rtol=1e-11, atol=1e-13)
-    assert got.success, got.message
-    return got.y.T
-
-
 # ---- turnover: X made and lost, Y made by X -------------------------------------------------------------------------
 
 RATES = {"ksyn": 2.2, "kdeg": 0.45, "k1": 0.7, "k2": 0.35}
 BOTH = (series("X", ALL), series("Y", ALL))
-
-
-def turnover(m: Theta, x0: float, y0: float, times=T) -> np.ndarray:
-    def rhs(t, s):
-        return [m["ksyn"] * (1 + m["stim"]) - m["kdeg"] * s[0], m["k1"] * s[0] - m["k2"] * s[1]]
-
-    return ivp(rhs, [x0, y0], times)
-
-
-def at_rest(m: Theta) -> tuple[float, float]:
-    x = m["ksyn"] * (1 + m["stim"]) / m["kdeg"]
-    return x, m["k1"] * x / m["k2"]
 
 
 def turnover_case(name: str, measured: list[str], before: list[str], more: Theta, by_hand) -> None:
@@ -151,19 +149,6 @@ CASES["steady state, measured after a rest"] = Case(
 # ---- binding: conserved totals ---------------------------------------------------------------------------------------
 
 BIND = {"kon": 0.7, "koff": 0.35, "L0": 3.2, "R0": 1.8}
-
-
-def complex_at_rest(p: Theta, ligand: float, receptor: float) -> float:
-    b = ligand + receptor + p["koff"] / p["kon"]
-    return (b - np.sqrt(b * b - 4 * ligand * receptor)) / 2
-
-
-def binding(p: Theta, start, times=T) -> np.ndarray:
-    def rhs(t, s):
-        flux = p["kon"] * s[0] * s[1] - p["koff"] * s[2]
-        return [-flux, -flux, flux]
-
-    return ivp(rhs, start, times)
 
 
 def binding_by_hand(measured: Callable[[Theta], Theta], before: Callable[[Theta], tuple], reset=lambda p, s: s):
@@ -295,15 +280,6 @@ scanned(
 CHAIN = {"A0": 9.0, "k1": 0.8, "k2": 0.33, "s": 1.4}
 
 
-def chain(m: Theta, t=T) -> np.ndarray:
-    """A, B, C, scaledB, ratio; with ``kd`` or ``B0`` where they are not as the file has them."""
-    k1, kd, A0 = m["k1"], m.get("kd", 2 * m.get("k2", 0.3)), m["A0"]
-    B0 = m.get("B0", 0.5 * A0)
-    A = A0 * np.exp(-k1 * t)
-    B = B0 * np.exp(-kd * t) + A0 * k1 / (kd - k1) * (np.exp(-k1 * t) - np.exp(-kd * t))
-    return np.stack([A, B, 1 + A0 + B0 - A - B, m.get("s", 1.5) * B, A / (A + B)], axis=1)
-
-
 CASES["time course: derived rates and initial amounts, functions"] = Case(
     "chain.net", CHAIN, (Experiment("e", "m", T, tuple(series(o, ALL) for o in ("A", "B", "C", "scaledB", "ratio"))),),
     lambda p: chain(p).T.ravel(),
@@ -312,10 +288,6 @@ CASES["a start later than zero"] = Case(
     "chain.net", CHAIN, (Experiment("e", "m", T + 3, (series("A", ALL), series("ratio", ALL))),),
     lambda p: chain(p)[:, [0, 4]].T.ravel(),
 )  # fmt: skip
-
-
-def opened(m: Theta, A0: float, B0: float) -> np.ndarray:
-    return ivp(lambda t, s: [m["made"] - m["k1"] * s[0], m["k1"] * s[0] - m["kd"] * s[1]], [A0, B0], T)
 
 
 CASES["many conditions"] = Case(
@@ -375,17 +347,6 @@ CURVED_THETA = {"A0": 9.0, "k1": 0.8, "kd": 0.55, "f": 1.3}
 CURVED_CHANGES = (["kd = 1"], ["A0 * f"], ["k1 = f/2"], ["B() = f*A0"], ["A() = 4", "k1 * 2"])
 
 
-def curved(p: Theta) -> tuple[dict[str, float], ...]:
-    """What the changes make of the parameters, with B0 = A0²/(10 k1) unless it is set."""
-    each = ({"kd": 1}, {"A0": p["A0"] * p["f"]}, {"k1": p["f"] / 2}, {"B0": p["f"] * p["A0"]}, {"k1": 2 * p["k1"], "start": 4})
-    out = []
-    for change in each:
-        m = {**p, **change}
-        m.setdefault("B0", m["A0"] ** 2 / (10 * m["k1"]))
-        out.append({**m, "A0": m.get("start", m["A0"])})
-    return tuple(out)
-
-
 CASES["a start that is no linear function of parameters"] = Case(
     "curved.net", CURVED_THETA,
     tuple(Experiment(f"e{i}", "m", T, (series("B", ALL), series("A", [1])), condition(*c))
@@ -416,22 +377,7 @@ CASES["a formula reads parameters as the condition sets them"] = Case(
 
 # ---- events and inputs that change with time -------------------------------------------------------------------------
 
-LATE = np.array([0.0, 1.0, 1.5, 4.0, 7.0])
 FIVE = [0, 1, 2, 3, 4]
-
-
-def switched(p: Theta) -> np.ndarray:
-    """X under an input of `amp` from ton to toff and `base` elsewhere."""
-
-    def decay(x, u, dt):
-        return u / p["k"] + (x - u / p["k"]) * np.exp(-p["k"] * dt)
-
-    def at(t):
-        x = decay(p["X0"], p["base"], min(t, p["ton"]))
-        x = decay(x, p["amp"], min(max(t - p["ton"], 0), p["toff"] - p["ton"]))
-        return decay(x, p["base"], max(t - p["toff"], 0))
-
-    return np.array([at(t) for t in LATE])
 
 
 SWITCH = {"ton": 1.2, "toff": 3.1, "amp": 2.0, "base": 0.3, "k": 0.7, "X0": 0.5}
@@ -439,22 +385,6 @@ for suffix in ("ant", "bngl"):
     CASES[f"an input that parameters switch on and off, .{suffix}"] = Case(
         f"switch.{suffix}", SWITCH, (Experiment("e", "m", LATE, (series("X", FIVE),)),), switched
     )  # fmt: skip
-
-
-def dosed(p: Theta, start: float | None = None, feed: float = 0.0) -> np.ndarray:
-    """S after a dose at tdose."""
-    rest, k, S0 = feed / p["k"], p["k"], p["S0"] if start is None else start
-    return (rest + (S0 - rest) * np.exp(-k * LATE)
-            + np.where(LATE >= p["tdose"], p["dose"] * np.exp(-k * np.maximum(LATE - p["tdose"], 0)), 0.0))  # fmt: skip
-
-
-def product(p: Theta) -> np.ndarray:
-    k, q = p["k"], p["kp"]
-
-    def made(s0, t):
-        return s0 * k / (q - k) * (np.exp(-k * t) - np.exp(-q * t))
-
-    return made(p["S0"], LATE) + np.where(LATE >= p["tdose"], made(p["dose"], np.maximum(LATE - p["tdose"], 0)), 0.0)
 
 
 DOSE = {"S0": 2.1, "k": 0.55, "kp": 0.4, "dose": 2.7, "tdose": 1.25}
@@ -478,15 +408,15 @@ for suffix in ("ant", "net"):
     CASES[f"a rate that changes at a threshold of the state, .{suffix}"] = Case(
         f"two_rates.{suffix}", {"S0": 4.2, "fast": 0.9, "slow": 0.35, "thr": 1.5},
         (Experiment("e", "m", LATE, (series("S", FIVE),)),),
-        lambda p: (lambda hit: np.where(LATE < hit, p["S0"] * np.exp(-p["fast"] * LATE),
+        lambda p: (lambda hit: np.where(hit > LATE, p["S0"] * np.exp(-p["fast"] * LATE),
                                         p["thr"] * np.exp(-p["slow"] * (LATE - hit))))(np.log(p["S0"] / p["thr"]) / p["fast"]),
     )  # fmt: skip
 CASES["an event that gives an amount and a concentration"] = Case(
     "amount_dose.ant", {"S0": 2.1, "k": 0.55, "dose": 2.7, "tdose": 1.25},
     (Experiment("e", "m", LATE, (series("S", FIVE), series("P", FIVE))),),
     lambda p: np.concatenate([
-        dosed(p), 0.1 + np.where(LATE >= p["tdose"], p["dose"] / 4, 0.0)
-        + (p["S0"] + np.where(LATE >= p["tdose"], p["dose"], 0.0) - dosed(p)) / 2,
+        dosed(p), 0.1 + np.where(p["tdose"] <= LATE, p["dose"] / 4, 0.0)
+        + (p["S0"] + np.where(p["tdose"] <= LATE, p["dose"], 0.0) - dosed(p)) / 2,
     ]),
 )  # fmt: skip
 CASES["an event after pre-equilibration"] = Case(
@@ -501,12 +431,6 @@ CASES["an event after pre-equilibration, its rate pinned"] = Case(
 )  # fmt: skip
 
 # ---- SBML: compartments, amounts, rules ------------------------------------------------------------------------------
-
-
-def cell(p: Theta, A0: float, B0: float, times=T) -> np.ndarray:
-    """A, B, scaledB, ratio as concentrations: the compartment's volume cancels."""
-    y = ivp(lambda t, s: [p["made"] - p["k1"] * s[0], p["k1"] * s[0] - 2 * p["k2"] * s[1]], [A0, B0], times)
-    return np.stack([y[:, 0], y[:, 1], p["s"] * y[:, 1], y[:, 0] / (y[:, 0] + y[:, 1])], axis=1)
 
 
 CELL = {"A0": 9.0, "k1": 0.8, "k2": 0.33, "s": 1.4, "made": 0.9}
@@ -531,22 +455,38 @@ CASES["SBML: a species that is a free parameter"] = Case(
         cell({**p, "k2": 0.3, "s": 1.5, "made": 0.8}, 2 * p["A"], p["B"])[:, 1],
     ]),
 )  # fmt: skip
+CASES["SBML: a species that is a free parameter, carried over from a rest"] = Case(
+    "cell.ant", {"A": 4.0, "k1": 0.8, "made": 0.9},
+    (Experiment("e", "m", T, FOUR, condition("k1 * 3"), NOTHING),),
+    lambda p: cell({**p, "k2": 0.3, "s": 1.5, "k1": 3 * p["k1"]}, p["made"] / p["k1"], p["made"] / 0.6).T.ravel(),
+)  # fmt: skip
+CASES["SBML: a conserved total that an initial assignment gives, carried over"] = Case(
+    "exchange.ant", {"A0": 4.0, "kf": 0.8, "kr": 0.5, "f": 2.1},
+    (
+        Experiment("e", "m", T, (series("A", ALL), series("B", ALL)), condition("kf * f"), NOTHING),
+        Experiment("g", "m", T, (series("B", ALL),), condition("kf = 2", "kr = 1"), condition("kr * f")),
+    ),
+    lambda p: np.concatenate([
+        exchange(p["A0"], p["kf"], p["kr"], p["kf"] * p["f"], p["kr"]).T.ravel(),
+        exchange(p["A0"], p["kf"], p["kr"] * p["f"], 2.0, 1.0)[:, 1],
+    ]),
+)  # fmt: skip
+
+
+def exchange(A0: float, *rates: float) -> np.ndarray:
+    """A in a volume of 2 and B in one of 0.5: at rest under the first pair of rates, then under the second."""
+    amount = 2 * (A0 + 0.3) + 0.5 * 0.4 * A0
+
+    def rest(kf: float, kr: float) -> float:
+        return amount * kr / (kf / 2 + kr / 0.5) / 0.5 / 2  # kf A = kr B, with A and B concentrations
+
+    (kf, kr), (kf2, kr2) = rates[:2], rates[2:]
+    A, end = rest(kf, kr), rest(kf2, kr2)
+    A = end + (A - end) * np.exp(-(kf2 / 2 + kr2 / 0.5) * T)
+    return np.stack([A, (amount - 2 * A) / 0.5], axis=1)
+
+
 AMOUNTS = {"v": 1.6, "k1": 0.8, "k2": 0.33, "k3": 0.6}
-LARGE, SMALL = 2.5, 0.4
-
-
-def amounts(p: Theta, start, times=T) -> np.ndarray:
-    """A a concentration in the large compartment, B an amount and D a concentration in the small one."""
-    large, small = p.get("large", LARGE), p.get("small", SMALL)
-    return ivp(
-        lambda t, s: [p["v"] / large - p["k1"] * s[0], large * p["k1"] * s[0] - p["k2"] * s[1],
-                      p["k2"] * s[1] / small - p["k3"] * s[2]], start, times,
-    )  # fmt: skip
-
-
-def amounts_at_rest(p: Theta) -> list[float]:
-    large, small = p.get("large", LARGE), p.get("small", SMALL)
-    return [p["v"] / (large * p["k1"]), p["v"] / p["k2"], p["v"] / (small * p["k3"])]
 
 
 THREE = (series("A", ALL), series("B", ALL), series("D", ALL), series("B/(A + D)", [1, 3]))
@@ -615,14 +555,6 @@ CASES["SBML: an amount assigned at the start, a rule for a parameter, a volume t
 )  # fmt: skip
 
 
-def ruled(p: Theta, b: float | None = None) -> np.ndarray:
-    """B an amount, P a parameter with a rate rule, A a concentration, total an amount by assignment rule."""
-    V = p["cell"]
-    B0 = 1.5 * p["b0"] if b is None else b
-    y = ivp(lambda t, s: [-p["k"] * s[0], 0.5 - p["g"] * s[1], p["k"] * s[0] / V], [B0, 0.2, 1.0], T)
-    return np.column_stack([y, y[:, 0] + V * y[:, 2]])
-
-
 # ---- several models --------------------------------------------------------------------------------------------------
 
 CASES["two models that share parameters"] = Case(
@@ -642,16 +574,6 @@ CASES["two models that share parameters"] = Case(
 # ---- rate laws that are functions ------------------------------------------------------------------------------------
 
 HILL = {"vmax": 2.2, "n": 2.1, "d": 0.42, "X0": 5.2, "kick": 2.1}
-
-
-def hill(m: Theta, start, times=T) -> np.ndarray:
-    m = {"K": 2.0, "km": 1.5, "vc": 1.2, **m}
-
-    def rhs(t, s):
-        turn = m["vc"] * s[0] / (m["km"] + s[0])
-        return [m["vmax"] * m["K"] ** m["n"] / (m["K"] ** m["n"] + s[1] ** m["n"]) - turn, turn - m["d"] * s[1]]
-
-    return ivp(rhs, start, times)
 
 
 CASES["functional rate laws, before and after a kick"] = Case(
@@ -690,6 +612,27 @@ def points(case: str) -> list[dict[str, float]]:
     return [theta, {n: v * (1 + 0.12 * r) for (n, v), r in zip(theta.items(), rng.uniform(-1, 1, len(theta)), strict=True)}]
 
 
+# An amount is a concentration times a size: where both are set the size would have to move the amount's meaning and its
+# derivative too, which is refused by name.
+VOLUMES_AND_AMOUNTS = {
+    name: CASES.pop(name)
+    for name in (
+        "SBML: volumes that are free, amounts and concentrations set",
+        "SBML: volumes that are free, amounts and concentrations carried over",
+        "SBML: volumes that are free, amounts carried over, rates pinned",
+        "SBML: an amount assigned at the start, a rule for a parameter, a volume that is free",
+    )
+}
+
+
+@pytest.mark.parametrize("case", VOLUMES_AND_AMOUNTS)
+def test_a_size_set_together_with_an_amount_is_refused(load, case):
+    made = VOLUMES_AND_AMOUNTS[case]
+    with pytest.raises(InputError, match="compartment size .* cannot be set together with an amount"):
+        posterior = Posterior(problem({"m": load(made.file)}, made.experiments, made.theta))
+        posterior.loss_gradient(posterior.u_from_theta(made.theta))
+
+
 @pytest.mark.parametrize("point", [0, 1])
 @pytest.mark.parametrize("case", CASES)
 def test_the_gradient_is_the_difference_quotient(posterior, quotient, case, point):
@@ -715,3 +658,22 @@ def test_residuals_have_the_gradient_and_the_information_of_least_squares(poster
     gradient = posterior.loss_gradient(u)
     np.testing.assert_allclose(gradient, J.T @ rho, rtol=1e-9, atol=1e-9 * np.abs(gradient).max())
     np.testing.assert_allclose(posterior.fisher(u), J.T @ J, rtol=1e-9, atol=1e-9 * np.abs(J.T @ J).max())
+
+
+@pytest.mark.parametrize("sigma", ["0.3 + eta*stim + 0.1*X", "0.3 + eta*stim", "eta*(1 + k2)*Y/X"])
+def test_a_noise_formula_reads_outputs_and_quantities_of_its_own_row(load, quotient, sigma):
+    """In a dose response after a rest: every dose has an X, a stim and a k2 of its own."""
+    theta = {**RATES, "eta": 0.2}
+    observed = np.array([5.0, 9.0, 30.0, 22.0])
+    s = series("X", [0, 1, 2, 2], Normal(), observed, sigma=sigma)
+    e = Experiment("e", "m", np.array([]), (s,), condition("k2 = 0.1*stim"), NOTHING, scan=Scan("stim", DOSES, 2.5))
+    posterior = Posterior(problem(load("turnover.net"), (e,), theta))
+    loss = 0.0
+    for dose, datum in zip(DOSES[[0, 1, 2, 2]], observed, strict=True):
+        m = {**theta, "stim": dose, "k2": 0.1 * dose}
+        x, y = turnover(m, *at_rest({**theta, "stim": 0}), [0, 2.5])[-1]
+        width = parse(sigma)({"eta": 0.2, "stim": dose, "X": x, "Y": y, "k2": theta["k2"]})
+        loss += 0.5 * ((x - datum) / width) ** 2 + np.log(width)
+    u = posterior.u_from_theta(theta)
+    assert posterior.loss(u) == pytest.approx(loss, rel=1e-7)
+    assert_gradients(posterior, u, quotient)

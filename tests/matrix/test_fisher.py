@@ -1,10 +1,11 @@
 """posterior.fisher against its expectation: the covariance of the score over data that the noise model draws.
 
-Each case draws 20 000 data sets (4000 where the mean has to be found from a median). The score of all of them is put together from the noise family's slopes and from difference
-quotients of predictions and noise parameters worked out by hand; that it is the posterior's own score is shown on three of
-them. An entry passes within five standard errors of the mean of its products. There are about 750 entries, so that the
-whole file would raise a false alarm with probability 4·10⁻⁴ were its seeds free. A standard error is at most 3 % (6 %) of
-an entry of the diagonal, so that one is seen to be wrong from 15 % on at the latest, from 7 % on where scores are Gaussian.
+Each case draws 20 000 data sets (4000 where the mean has to be found from a median). The score of all of them is put
+together from the noise family's slopes and from difference quotients of predictions and noise parameters worked out by
+hand; that it is the posterior's own score is shown on three of them. An entry passes within five standard errors of the
+mean of its products. There are about 1300 entries, so that the whole file would raise a false alarm with probability
+10⁻³ were its seeds free. A standard error is at most 3 % (6 %) of an entry of the diagonal, so that one is seen to be
+wrong from 15 % on at the latest, from 7 % on where scores are Gaussian.
 """
 
 from __future__ import annotations
@@ -83,7 +84,9 @@ def test_the_covariance_of_the_score(noise, mode, chain, quotient):
 
 # whether an inequality is seen to hold is one of two outcomes, so their expectation is a sum of two terms
 
-LINKS = [Bernoulli("probit", 0.6, 0.02, 0.97), Bernoulli("probit", 0.6), Bernoulli("logit", 0.3), Bernoulli("logit", 0.3, 0.1, 0.9)]
+LINKS = [
+    Bernoulli("probit", 0.6, 0.02, 0.97), Bernoulli("probit", 0.6), Bernoulli("logit", 0.3), Bernoulli("logit", 0.3, 0.1, 0.9),
+]  # fmt: skip
 TIMINGS = {
     "at a time": At(Crossing(1.6)), "always": Whole(), "once": Whole(once=True),
     "between": Between(Crossing(0.9), Crossing(2.4)), "two moments": Split(Crossing(0.9), Crossing(3.5)),

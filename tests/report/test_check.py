@@ -4,7 +4,6 @@ import io
 import json
 import math
 from dataclasses import dataclass, field, replace
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
