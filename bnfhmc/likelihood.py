@@ -256,6 +256,9 @@ def _wrong_series(s: Series) -> list[Mistake]:
               for n in noise.parameters if n not in s.sources and n not in noise.defaults]  # fmt: skip
     if isinstance(s.sources.get("trials"), Formula):
         wrong.append(Mistake(f"'{s.name}': trials are counted, not estimated", "give a number, or a column of the data"))
+    wrong += [Mistake(f"'{s.name}': the noise parameter '{n}' of {family} has to be positive")
+              for n, source in s.sources.items()
+              if isinstance(source, Constant) and not np.all(np.isfinite(source.values) & (np.asarray(source.values) > 0))]
     known = {n: source.values for n, source in s.sources.items() if isinstance(source, Constant)}
     if said := noise.rejects(s.observed, known):
         wrong.append(Mistake(f"'{s.name}': {said}"))

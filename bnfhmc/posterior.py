@@ -248,4 +248,9 @@ def _refuse_unused(problem: Problem, used: set[str]) -> None:
     held = sorted({q for m in problem.models.values() for q in m.quantities})
     unused = [n for n in problem.names if n not in used]
     if unused:
-        raise InputError(Mistake(f"parameter '{n}' is in no model and no formula", nearest(n, held)) for n in unused)
+        raise InputError(
+            Mistake(f"parameter '{n}' is set by every condition, so that nothing depends on it", "delete one of the two")
+            if n in held
+            else Mistake(f"parameter '{n}' is in no model and no formula", nearest(n, held))
+            for n in unused
+        )

@@ -15,6 +15,8 @@ from bngsim._codegen import compute_ic_param_sens_seed
 
 PROVED_WITH = ("0.16.",)  # versions for which tests/model/test_internals.py shows the route equal to the public one
 
+EPSILON = 2.2e-16  # of a float
+
 log = logging.getLogger(__name__)
 
 
@@ -80,9 +82,10 @@ def blind_starts(model: Any, columns: tuple[str, ...]) -> list[str]:
         h = 1e-5 * max(abs(value), 1e-3)
         above, below = (_start(probe, name, value + d) for d in (h, -h))
         _start(probe, name, value)
-        for species, slope in zip(model.species_names, (above - below) / (2 * h), strict=True):
+        rounding = 8 * EPSILON * (abs(above) + abs(below)) / h
+        for species, slope, error in zip(names, (above - below) / (2 * h), rounding, strict=True):
             own = said.get(species, {}).get(name, 0.0)
-            if abs(slope - own) > 1e-4 * (abs(slope) + abs(own)) + 1e-9 * max(1.0, float(abs(above).max())):
+            if abs(slope - own) > 1e-4 * (abs(slope) + abs(own)) + error:
                 found.append(f"the initial amount of {species} ({texts.get(species, '…')}) by {name}")
     return found
 

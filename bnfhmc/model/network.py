@@ -162,7 +162,7 @@ class Network:
         The sensitivities are integrated along with the state: bngsim's algebraic ones leave out what conserved totals
         inherit from initial values.
         """
-        grid = [0.0, *np.geomspace(t_max / 1e6, t_max, 7).tolist()]
+        grid = [0.0, *np.geomspace(t_max / 1e6, t_max / 10, 6).tolist(), t_max / 2, t_max]
         solved = self._run(values, grid, outputs, columns, seeds, steady=True)
         return solved if isinstance(solved, Failure) else Trajectory(solved.y[-1:], solved.dy[-1:])
 
@@ -233,17 +233,19 @@ class Network:
         return Trajectory(y, dy)
 
     def _settled(self, lane: _Lane, result: bngsim.Result) -> bool:
-        """Whether the last state is at rest: its rates vanish, or a decade more of time has changed nothing.
-
-        The whole time is integrated, since a state at rest from the start says nothing of its sensitivities, which settle
-        at the pace of the slowest mode.
+        """Whether the last state is at rest (its rates vanish, or doubling the time has changed nothing), and so are its
+        sensitivities, which settle at the pace of the slowest mode also where the state was at rest from the start.
         """
         state = result.state
         size = 1.0 + float(np.abs(state[-1]).max())
-        if np.allclose(state[-1], state[-2], rtol=1e-6, atol=1e-9 * size):
-            return True
         rates = lane.model.rhs(state[-1], float(result.time[-1]))
-        return bool(np.linalg.norm(rates) / len(rates) < max(self.tolerances.atol, 1e-12 * size))
+        at_rest = np.linalg.norm(rates) / len(rates) < max(self.tolerances.atol, 1e-12 * size)
+        if not (at_rest or np.allclose(state[-1], state[-2], rtol=1e-6, atol=1e-9 * size)):
+            return False
+        for S in (result.sensitivities if lane.by_parameter else None, result.sensitivities_ic if lane.per_unit.size else None):
+            if S is not None and S.size and not np.allclose(S[-1], S[-2], rtol=1e-4, atol=1e-6 * np.abs(S[-1]).max() + 1e-12):
+                return False
+        return True
 
     def _lane(self, names: tuple[str, ...], columns: tuple[str, ...]) -> _Lane:
         lane = self._lanes.get((names, columns))
@@ -255,8 +257,13 @@ class Network:
     def _refuse_volumes(self, names: tuple[str, ...]) -> None:
         """An amount is a concentration times a size; where the size moves, so would what an amount means here."""
         sizes = sorted(set(names) & set(self.source.compartment_size_params))
-        amounts = sorted(n for n in names if self._units.get(n, 1.0) != 1.0)
-        if sizes and amounts:
+        if not sizes:
+            return
+        probe = self.source.clone()
+        probe.set_params({n: 1.5 * self.quantities[n] + 1.0 for n in sizes})
+        moved = _units(probe)
+        amounts = sorted(n for n in names if n in moved and moved[n] != self._units[n])
+        if amounts:
             what = f"model '{self.name}': the compartment size '{sizes[0]}' cannot be set together with an amount"
             hint = "give it as a concentration, or fix the size"
             raise InputError(Mistake(f"{what} ({', '.join(amounts[:3])})", hint))

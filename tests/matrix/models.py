@@ -363,6 +363,20 @@ model rules()
 end
 """
 
+# An amount that is made, and turns into a concentration
+FILLED_ANT = """
+model filling()
+  compartment cell = 2;
+  species A in cell;
+  substanceOnly species B in cell;
+  made = 1; k = 0.7;
+  A = 1; B = 2;
+  J0: -> B; made;
+  J1: B -> A; k*B;
+  J2: A -> ; cell*0.5*A;
+end
+"""
+
 # Two compartments; A (concentration, in the large one) goes to B (an amount: hasOnlySubstanceUnits, in the small one)
 AMOUNTS_SBML = """<?xml version="1.0" encoding="UTF-8"?>
 <sbml xmlns="http://www.sbml.org/sbml/level3/version1/core" level="3" version="1">
@@ -470,10 +484,11 @@ end groups
 """
 
 FILES = {
-    "cells.net": CELLS,
-    "turnover.net": TURNOVER, "binding.net": BINDING, "chain.net": CHAIN, "chain.bngl": CHAIN_BNGL, "open.net": OPEN,
-    "curved.net": CURVED, "curved.ant": CURVED_ANT, "open.bngl": OPEN_BNGL, "rules.ant": RULES_ANT, "exchange.ant": EXCHANGE_ANT, "switch.bngl": SWITCH_BNGL,
-    "switch.ant": SWITCH_ANT, "two_rates.ant": TWO_RATES_ANT, "two_rates.net": TWO_RATES,
-    "dose.ant": DOSE_ANT, "amount_dose.ant": AMOUNT_DOSE_ANT, "threshold.ant": THRESHOLD_ANT, "fed.ant": FED_ANT,
-    "cell.ant": CELL_ANT, "amounts.xml": AMOUNTS_SBML, "hill.net": HILL,
+    "cells.net": CELLS, "turnover.net": TURNOVER, "binding.net": BINDING, "chain.net": CHAIN, "chain.bngl": CHAIN_BNGL,
+    "open.net": OPEN, "curved.net": CURVED, "curved.ant": CURVED_ANT, "open.bngl": OPEN_BNGL, "rules.ant": RULES_ANT,
+    "filled.ant": FILLED_ANT, "rules1.ant": RULES_ANT.replace("cell = 2", "cell = 1"),
+    "filled1.ant": FILLED_ANT.replace("cell = 2", "cell = 1"), "exchange.ant": EXCHANGE_ANT, "switch.bngl": SWITCH_BNGL,
+    "switch.ant": SWITCH_ANT, "two_rates.ant": TWO_RATES_ANT, "two_rates.net": TWO_RATES, "dose.ant": DOSE_ANT,
+    "amount_dose.ant": AMOUNT_DOSE_ANT, "threshold.ant": THRESHOLD_ANT, "fed.ant": FED_ANT, "cell.ant": CELL_ANT,
+    "amounts.xml": AMOUNTS_SBML, "hill.net": HILL,
 }  # fmt: skip

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from bnfhmc.errors import InputError
+from bnfhmc.errors import FailedSolve, InputError
 from bnfhmc.expression import parse
 from bnfhmc.noise import Normal
 from bnfhmc.posterior import Posterior
@@ -31,6 +31,7 @@ from tests.matrix.by_hand import (
     curved,
     dosed,
     hill,
+    ivp,
     opened,
     product,
     ruled,
@@ -55,6 +56,7 @@ class Case(NamedTuple):
 
 
 CASES: dict[str, Case] = {}
+MOVING: dict[str, Case] = {}  # volumes that move, with amounts that are set: right, or refused
 
 
 # ---- turnover: X made and lost, Y made by X -------------------------------------------------------------------------
@@ -523,15 +525,15 @@ VOLUMES = {**AMOUNTS, "large": 2.2, "small": 0.55}
 CASES["SBML: volumes that are free"] = Case(
     "amounts.xml", VOLUMES, (Experiment("e", "m", T, THREE),), lambda p: seen(amounts(p, [3, 10, 1]))
 )
-CASES["SBML: volumes that are free, amounts and concentrations set"] = Case(
+MOVING["volumes that are free, amounts and concentrations set"] = Case(
     "amounts.xml", VOLUMES, (Experiment("e", "m", T, THREE, condition("A = 2", "B = 5", "D = 1.5")),),
     lambda p: seen(amounts(p, [2, 5, 1.5])),
 )  # fmt: skip
-CASES["SBML: volumes that are free, amounts and concentrations carried over"] = Case(
+MOVING["volumes that are free, amounts and concentrations carried over"] = Case(
     "amounts.xml", VOLUMES, (Experiment("e", "m", T, THREE, condition("k1 * 3"), condition("v * 2")),),
     lambda p: seen(amounts({**p, "k1": 3 * p["k1"]}, amounts_at_rest({**p, "v": 2 * p["v"]}))),
 )  # fmt: skip
-CASES["SBML: volumes that are free, amounts carried over, rates pinned"] = Case(
+MOVING["volumes that are free, amounts carried over, rates pinned"] = Case(
     "amounts.xml", VOLUMES, (Experiment("e", "m", T, THREE, condition("k1 = 2", "v = 1"), NOTHING),),
     lambda p: seen(amounts({**p, "k1": 2, "v": 1}, amounts_at_rest(p))),
 )  # fmt: skip
@@ -549,10 +551,32 @@ CASES["SBML: an amount assigned at the start, a rule for a parameter, a volume t
     "rules.ant", {"b0": 2.0, "k": 0.6, "g": 0.3, "cell": 2.4},
     (
         Experiment("e", "m", T, (series("B", ALL), series("P", ALL), series("A", ALL))),
-        Experiment("h", "m", T, (series("B", ALL), series("total", ALL)), condition("B = 3*b0", "k / 2")),
+        Experiment("h", "m", T, (series("B", ALL), series("total", ALL)), condition("k / 2")),
     ),
-    lambda p: np.concatenate([ruled(p)[:, :3].T.ravel(), ruled({**p, "k": p["k"] / 2}, 3 * p["b0"])[:, [0, 3]].T.ravel()]),
+    lambda p: np.concatenate([ruled(p)[:, :3].T.ravel(), ruled({**p, "k": p["k"] / 2})[:, [0, 3]].T.ravel()]),
 )  # fmt: skip
+for size in ("", "1"):  # of the file: 2 and 1
+    MOVING[f"a volume that is free, an amount set, {size or 2} in the file"] = Case(
+        f"rules{size}.ant", {"b0": 2.0, "k": 0.6, "cell": 2.4},
+        (Experiment("e", "m", T, (series("B", ALL), series("total", ALL)), condition("B = 3*b0")),),
+        lambda p: ruled({**p, "g": 0.4}, 3 * p["b0"])[:, [0, 3]].T.ravel(),
+    )  # fmt: skip
+    MOVING[f"a volume set by a condition, an amount set as well, {size or 2} in the file"] = Case(
+        f"rules{size}.ant", {"b0": 2.0, "k": 0.6},
+        (Experiment("e", "m", T, (series("B", ALL), series("total", ALL)), condition("B = 3*b0", "cell = 3")),),
+        lambda p: ruled({**p, "g": 0.4, "cell": 3.0}, 3 * p["b0"])[:, [0, 3]].T.ravel(),
+    )  # fmt: skip
+    MOVING[f"a volume that is free, an amount carried over, {size or 2} in the file"] = Case(
+        f"filled{size}.ant", {"made": 2.0, "k": 0.6, "cell": 2.4},
+        (Experiment("e", "m", T, (series("B", ALL), series("A", ALL)), condition("k * 2"), NOTHING),),
+        lambda p: filled({**p, "k": 2 * p["k"]}, p["made"] / p["k"], p["made"] / (0.5 * p["cell"])).T.ravel(),
+    )  # fmt: skip
+
+
+def filled(p: Theta, B: float, A: float) -> np.ndarray:
+    """B an amount, made and turned into A, a concentration, which is lost."""
+    V = p["cell"]
+    return ivp(lambda t, s: [p["made"] - p["k"] * s[0], p["k"] * s[0] / V - 0.5 * s[1]], [B, A], T)
 
 
 # ---- several models --------------------------------------------------------------------------------------------------
@@ -595,63 +619,77 @@ def posteriors() -> dict[str, Posterior]:
     return {}
 
 
+def built(c: Case, load) -> Posterior:
+    files = (c.file,) if isinstance(c.file, str) else c.file
+    models = {name: load(file, **c.options) for name, file in zip("mn", files, strict=False)}
+    return Posterior(with_data(problem(models, c.experiments, c.theta), c.theta))
+
+
 @pytest.fixture
 def posterior(posteriors, load, case) -> Posterior:
     """Built once for all the tests of a case."""
     if case not in posteriors:
-        c = CASES[case]
-        files = (c.file,) if isinstance(c.file, str) else c.file
-        models = {name: load(file, **c.options) for name, file in zip("mn", files, strict=False)}
-        posteriors[case] = Posterior(with_data(problem(models, c.experiments, c.theta), c.theta))
+        posteriors[case] = built(CASES[case], load)
     return posteriors[case]
 
 
-def points(case: str) -> list[dict[str, float]]:
+def points(c: Case) -> list[dict[str, float]]:
     """Where the data were made, and a place up to 12 % off."""
-    theta, rng = CASES[case].theta, np.random.default_rng(5)
+    theta, rng = c.theta, np.random.default_rng(5)
     return [theta, {n: v * (1 + 0.12 * r) for (n, v), r in zip(theta.items(), rng.uniform(-1, 1, len(theta)), strict=True)}]
-
-
-# An amount is a concentration times a size: where both are set the size would have to move the amount's meaning and its
-# derivative too, which is refused by name.
-VOLUMES_AND_AMOUNTS = {
-    name: CASES.pop(name)
-    for name in (
-        "SBML: volumes that are free, amounts and concentrations set",
-        "SBML: volumes that are free, amounts and concentrations carried over",
-        "SBML: volumes that are free, amounts carried over, rates pinned",
-        "SBML: an amount assigned at the start, a rule for a parameter, a volume that is free",
-    )
-}
-
-
-@pytest.mark.parametrize("case", VOLUMES_AND_AMOUNTS)
-def test_a_size_set_together_with_an_amount_is_refused(load, case):
-    made = VOLUMES_AND_AMOUNTS[case]
-    with pytest.raises(InputError, match="compartment size .* cannot be set together with an amount"):
-        posterior = Posterior(problem({"m": load(made.file)}, made.experiments, made.theta))
-        posterior.loss_gradient(posterior.u_from_theta(made.theta))
 
 
 @pytest.mark.parametrize("point", [0, 1])
 @pytest.mark.parametrize("case", CASES)
 def test_the_gradient_is_the_difference_quotient(posterior, quotient, case, point):
-    u = posterior.u_from_theta(points(case)[point])
+    u = posterior.u_from_theta(points(CASES[case])[point])
     assert_gradients(posterior, u, quotient, CASES[case].step)
 
 
 @pytest.mark.parametrize("point", [0, 1])
 @pytest.mark.parametrize("case", [c for c in CASES if CASES[c].by_hand])
 def test_the_predictions_are_those_worked_out_by_hand(posterior, case, point):
-    theta = points(case)[point]
+    theta = points(CASES[case])[point]
     expected = CASES[case].by_hand(theta)
     np.testing.assert_allclose(posterior.predicted(posterior.u_from_theta(theta)), expected, rtol=2e-7, atol=1e-9)
+
+
+@pytest.mark.parametrize("case", MOVING)
+def test_amounts_in_a_volume_that_moves_are_right_or_refused(load, quotient, case):
+    """An amount is a concentration times a size: where the size moves, what the amount means moves as well."""
+    c = MOVING[case]
+    try:
+        posterior = built(c, load)
+    except InputError as error:
+        assert "cannot be set together with an amount" in str(error)
+        return
+    for theta in points(c):
+        u = posterior.u_from_theta(theta)
+        np.testing.assert_allclose(posterior.predicted(u), c.by_hand(theta), rtol=2e-7, atol=1e-9)
+        assert_gradients(posterior, u, quotient)
+
+
+@pytest.mark.parametrize("slowness", [1e-3, 1e-5, 3e-7])
+def test_sensitivities_at_a_rest_that_the_model_starts_at_are_right_or_no_rest_is_found(load, slowness):
+    """X is at rest from the start and says nothing of ∂X/∂ksyn, which settles at the pace of kdeg."""
+    theta = {"ksyn": 5 * slowness, "kdeg": slowness}
+    changes = ("X() = 5", "Y() = 10", "k1 = 0.7", "k2 = 0.35")
+    e = Experiment("e", "m", REST, (series("X", [0]),), condition(*changes))
+    posterior = Posterior(problem(load("turnover.net"), (e,), theta))
+    u = posterior.u_from_theta(theta)
+    assert posterior.predicted(u) == pytest.approx(5.0, rel=1e-9)
+    try:
+        J = posterior.residuals(u)[1][0] * 0.5 / posterior.prior.dtheta_du(u)
+    except FailedSolve as error:
+        assert "steady state" in str(error)
+        return
+    np.testing.assert_allclose(J, [1 / slowness, -5 / slowness], rtol=1e-4)
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_residuals_have_the_gradient_and_the_information_of_least_squares(posterior, case):
     """σ is known in every case: loss = ½‖ρ‖², ∂loss = Jᵀρ, F = JᵀJ."""
-    u = posterior.u_from_theta(points(case)[1])
+    u = posterior.u_from_theta(points(CASES[case])[1])
     rho, J = posterior.residuals(u)
     assert posterior.least_squares
     assert posterior.loss(u) == pytest.approx(0.5 * rho @ rho, rel=1e-6)
