@@ -17,8 +17,11 @@ _PARAMETER = re.compile(
     r"(?P<value>[^#\s=][^#\r\n]*?)[ \t\r]*(?=#|$)",
     re.MULTILINE,
 )
-_BEGIN = re.compile(r"\s*begin\s+([\w ]+?)\s*(?:#.*)?$", re.IGNORECASE)
-_END = re.compile(r"\s*end\s+([\w ]+?)\s*(?:#.*)?$", re.IGNORECASE)
+BLOCKS = ("model", "parameters", "molecule types", "seed species", "species", "observables", "functions",
+          "reaction rules", "compartments", "energy patterns", "population maps", "population types")  # fmt: skip
+_EDGE = re.compile(r"[ \t]*(?P<word>begin|end)[ \t]+(?P<name>[a-z]+(?:[ \t]+[a-z]+)?)[ \t]*(?:#.*)?")
+_LIKE_EDGE = re.compile(r"\W*(?:begin|end)\b(?!\s*[(:=])", re.IGNORECASE)
+_CONTINUED = re.compile(r"\\[ \t]*\r?\n")
 _DIRECTIVE = re.compile(
     r'\s*(?:setOption|version|substanceUnits)\s*\(\s*"[\w.+-]*"(?:\s*,\s*"?[\w.+-]*"?)?\s*\)\s*;?\s*(?:#.*)?$'
 )
@@ -94,19 +97,32 @@ def _options(text: str, also: re.Pattern[str] | None = None) -> list[str]:
 
 
 def _model_lines(text: str) -> Iterator[str]:
-    """The lines of the model's blocks and the directives before them; actions, in a block or bare, are left out."""
+    """The lines of the model's blocks and the directives before them; actions, in a block or bare, become empty lines.
+
+    Where a block begins and ends must be beyond doubt, since BNG2.pl runs what it takes to stand outside of one: a line
+    that only resembles an edge, an edge of another block and a block of unknown name raise ValueError.
+    """
     blocks: list[str] = []
-    for line in text.splitlines():
-        if begin := _BEGIN.match(line):
-            blocks.append(begin.group(1).lower())
-            if "actions" not in blocks:
-                yield line
-        elif _END.match(line) and blocks:
-            if "actions" not in blocks:
-                yield line
-            blocks.pop()
-        elif (blocks and blocks[-1] not in ("model", "actions")) or _DIRECTIVE.match(line):
-            yield line
+    for number, line in enumerate(_CONTINUED.sub(lambda m: " " * len(m.group()), text).split("\n"), 1):
+        edge = _EDGE.fullmatch(line.rstrip("\r"))
+        name = " ".join(edge.group("name").split()) if edge else ""
+        if edge is None:
+            if _LIKE_EDGE.match(line.partition("#")[0]):
+                raise ValueError(f"line {number}: '{line.strip()}' is neither 'begin <block>' nor 'end <block>' as BNGL has it")
+            inside = bool(blocks) and blocks[-1] not in ("model", "actions")
+            yield line if inside or _DIRECTIVE.fullmatch(line.rstrip("\r")) else ""
+            continue
+        if name not in (*BLOCKS, "actions"):
+            raise ValueError(f"line {number}: '{name}' is no block of a model; known are {', '.join(BLOCKS)}")
+        if edge.group("word") == "begin":
+            if blocks and (blocks != ["model"] or name == "model"):
+                raise ValueError(f"line {number}: 'begin {name}' inside of '{blocks[-1]}'")
+            blocks.append(name)
+        elif not blocks or blocks.pop() != name:
+            raise ValueError(f"line {number}: 'end {name}' without its 'begin {name}'")
+        yield "" if name == "actions" else line
+    if blocks:
+        raise ValueError(f"'begin {blocks[-1]}' without its end")
 
 
 def _parameter_lines(text: str) -> list[re.Match[str]]:

@@ -185,3 +185,31 @@ def test_the_files_own_actions_are_not_run(tmp_path):
 def test_options_replace_the_actions():
     text = for_network(POLYMER, "max_iter=>2")
     assert "simulate" not in text and text.count("generate_network") == 1 and "max_iter=>2" in text
+
+
+RUN = "version(do{{system('touch {mark}');'2.0.0'}})"
+SMUGGLED = {
+    "a continuation that closes the block": "begin parameters\n  z 1\nend \\\nparameters\n{run}\n",
+    "capitals that only look like a block": "BEGIN stuff\n{run}\nEND stuff\n",
+    "another space than BNG2.pl's": "begin\u2003parameters\n{run}\nend\u2003parameters\n",
+    "a space before that BNG2.pl does not take for one": "\u2003begin parameters\n{run}\n\u2003end parameters\n",
+    "a block of its own": "begin stuff\n{run}\nend stuff\n",
+    "the end of another block": "begin parameters\n  z 1\nend observables\n{run}\nend parameters\n",
+    "bare": "{run}\n",
+    "in the actions": "begin actions\n{run}\nend actions\n",
+    "a protocol": "begin protocol\n{run}\nend protocol\n",
+}
+
+
+@pytest.mark.parametrize("kind", SMUGGLED)
+def test_nothing_of_a_file_runs_outside_of_its_blocks(tmp_path, model_path, kind):
+    """BNG2.pl evaluates what stands between blocks as Perl, so it must never see it."""
+    path, mark = tmp_path / "m.bngl", tmp_path / "MARK"
+    text = model_path("chain.bngl").read_text()
+    at = text.index("end parameters") + len("end parameters\n")
+    path.write_text(text[:at] + SMUGGLED[kind].format(run=RUN.format(mark=mark)) + text[at:], encoding="utf-8")
+    try:
+        load_model(path, name="m")
+    except InputError as error:
+        assert "line" in str(error) and str(path) in str(error)
+    assert not mark.exists()
