@@ -91,6 +91,12 @@ def _of_models(
     built = [builder.experiment(p, m, models.get(p.model or "")) for p, m in zip(plans, material, strict=True)]
     experiments = tuple(e for e in built if e is not None)
     check_conditions(builder, conditions, plans, models)
+    if not mistakes.found:
+        named = {id(w) for p in plans for w in (p.condition, p.before)}
+        for name, written in conditions.items():
+            if written is not None and id(written) not in named:
+                mistakes.add(written.line, f"no experiment is under the condition '{name}'",
+                             f"type 'condition: {name}' in an experiment, or delete the line")  # fmt: skip
     if models and len(models) == len(files):
         whole = len(experiments) == len(plans) and not mistakes.found
         unbound = any(PLACEHOLDER.fullmatch(n) for n in formulas) and all(m.bindings is None for m in material)

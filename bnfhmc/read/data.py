@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,8 @@ from jaxtyping import Float, Int
 
 from bnfhmc.read.lines import number, read_text
 from bnfhmc.read.mistakes import Mistakes
+
+_BRACKETS = re.compile(r"\(\)|^\[|\]$")  # of A() and [A]; those of a species A(b) belong to its name
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +104,7 @@ def read_table(path: Path, here: Mistakes, line: int, plain: bool = False) -> Ta
 def _table(text: str, plain: bool, mistakes: Mistakes) -> Table | None:
     numbered = ((n, raw.strip()) for n, raw in enumerate(text.split("\n"), 1))
     header, first = next(((n, raw) for n, raw in numbered if raw), (1, ""))
-    names = tuple(word.strip("()[]") for word in first.strip("#").split())
+    names = tuple(_BRACKETS.sub("", word) for word in first.strip("#").split())
     if names and names[0].lower() == "time":
         names = ("time", *names[1:])
     if not _names_are_fine(header, names, plain, mistakes):

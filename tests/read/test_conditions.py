@@ -50,8 +50,10 @@ def test_changes_of_one_target_keep_their_order(folder, fit):
     assert condition(folder, fit, "k1 = 2, k1 * 3, k1 = 2") == [("k1", "=", 2.0), ("k1", "*", 3.0), ("k1", "=", 2.0)]
 
 
-def test_a_condition_that_is_not_used_is_checked_too(folder, fit):
-    assert folder.wrong(fit + "condition: c, perturbations: k1 = 2\n") == []
+def test_a_condition_that_is_not_used_is_refused(folder, fit):
+    assert folder.wrong(fit + "condition: c, perturbations: k1 = 2\n") == [
+        "fit.conf:8: no experiment is under the condition 'c'; type 'condition: c' in an experiment, or delete the line"
+    ]
     assert folder.wrong(fit + "condition: c, perturbations: k11 = 2\n") == [
         "fit.conf:8: condition 'c': model 'decay' has no parameter or species 'k11'; did you mean 'k1'?"
     ]
