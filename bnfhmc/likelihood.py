@@ -13,8 +13,9 @@ from bnfhmc.errors import InputError, Mistake, nearest
 from bnfhmc.model.protocol import Failure, FailureKind, Model
 from bnfhmc.noise import Constant, Formula, Loss, NoiseModel
 from bnfhmc.observation import Observation, Observed
+from bnfhmc.phase import Theta
 from bnfhmc.problem import Experiment, Series
-from bnfhmc.simulation import Simulation, Theta
+from bnfhmc.simulation import Simulation
 
 
 class Prediction(NamedTuple):

@@ -16,8 +16,8 @@ from bnfhmc.errors import InputError, Mistake, nearest
 from bnfhmc.expression import Expression, Name
 from bnfhmc.model.protocol import Model
 from bnfhmc.noise.transform import Applied, SeriesData, apply_chain
+from bnfhmc.phase import Solved, Theta
 from bnfhmc.problem import Series
-from bnfhmc.simulation import Solved, Theta
 
 
 @dataclass(frozen=True, slots=True)

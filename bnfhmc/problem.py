@@ -36,10 +36,15 @@ class Perturbation:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A named set of perturbations, applied in order."""
+    """A named set of perturbations.
+
+    They act in order, each on what those before it have left; or ``at_once``, as in PEtab, where every value is computed from
+    the state before the condition and may read amounts and other outputs of it.
+    """
 
     name: str
     perturbations: tuple[Perturbation, ...]
+    at_once: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +52,8 @@ class Series:
     """The measurements of one observable in one experiment, with their noise model.
 
     ``observable``: an expression over model outputs; ``time_index[n]``: each measurement's row in ``Experiment.times``;
-    ``observed[n]``: measured values; ``sources``: each parameter of ``noise`` by name.
+    ``observed[n]``: measured values; ``sources``: each parameter of ``noise`` by name; ``origin[n]``: the row of the table
+    each was read from, counted from 0, where there is one table.
     """
 
     name: str
@@ -57,6 +63,19 @@ class Series:
     noise: NoiseModel
     sources: Mapping[str, Source]
     transforms: tuple[Transform, ...] = ()
+    origin: Int[np.ndarray, " n"] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """A condition that takes effect at a time within an experiment.
+
+    Its values are computed from the state just before, its changes are made at once, and a measurement at `time` sees them.
+    What it leaves alone stays as it was: amounts as they have become, parameters as an earlier condition set them.
+    """
+
+    time: float
+    condition: Condition
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +93,8 @@ class Experiment:
 
     ``times[t]``: strictly increasing output times, the start of integration first; ``[inf]`` reads the steady state, and a
     scan has none. ``model``: a key of ``Problem.models``. ``before``: the condition the system is brought to steady state
-    under before time 0. ``t_max``: by when a steady state has to be reached.
+    under before the first time. ``later``: what changes at which time after it. ``t_max``: by when a steady state has to be
+    reached.
     """
 
     name: str
@@ -86,6 +106,13 @@ class Experiment:
     scan: Scan | None = None
     constraints: tuple[Constraint, ...] = ()
     t_max: float = 1e6
+    later: tuple[Period, ...] = ()
+
+    @property
+    def conditions(self) -> tuple[Condition, ...]:
+        """The conditions it is under, in the order of time."""
+        found = (self.before, self.condition, *(p.condition for p in self.later))
+        return tuple(c for c in found if c is not None)
 
     @property
     def rows(self) -> Float[np.ndarray, " row"]:

@@ -1,159 +1,158 @@
-"""One experiment solved: equilibrate, perturb, integrate or scan, with every derivative carried through to θ."""
+"""One experiment solved: equilibrate, perturb, integrate phase by phase or scan, every derivative carried through to θ."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import NamedTuple
+from itertools import pairwise
 
 import numpy as np
 from jaxtyping import Float
 
 from bnfhmc.errors import InputError, Mistake, nearest
-from bnfhmc.model.protocol import Failure, Model, Trajectory
+from bnfhmc.model.protocol import Failure, Model
+from bnfhmc.phase import Phase, Solved, State, Theta
 from bnfhmc.problem import Experiment, Scan
-from bnfhmc.routing import DOSE, route
-
-Theta = Mapping[str, float]
-
-
-class Solved(NamedTuple):
-    """Outputs of an experiment and how they move with θ: ∂y/∂θ = dy @ G.
-
-    ``m``: the model's quantities that formulas read, as the condition sets them ([row] in a scan); ``dm``: their ∂/∂θ.
-    """
-
-    y: Float[np.ndarray, "row output"]
-    dy: Float[np.ndarray, "row output column"]
-    G: Float[np.ndarray, "column d"]
-    m: Mapping[str, float | Float[np.ndarray, " row"]]
-    dm: Mapping[str, Float[np.ndarray, " d"] | Float[np.ndarray, "row d"]]
-
-
-class _Start(NamedTuple):
-    """A pre-equilibrated state: amounts x by species, and ∂x/∂θ[species, d]."""
-
-    x: Mapping[str, float]
-    dx: Float[np.ndarray, "species d"]
+from bnfhmc.routing import DOSE, Routing, route
 
 
 class Simulation:
     """θ → the outputs of one experiment.
 
-    Pre-equilibration hands the steady state x(θ) and ∂x/∂θ to the measured phase. Where each θ that moves x also has a
-    column of its own there, ∂x/∂θ enters as that column's initial value; otherwise (a parameter the measured phase pins) the
-    initial amounts become columns themselves and ∂x/∂θ multiplies them from the right.
+    Its phases: the pre-equilibration under `before`, the start under `condition`, and each of `later` that a row lies in or
+    behind. Each hands its last state x(θ) and ∂x/∂θ to the next. Raises InputError for what cannot be simulated, or not with
+    right derivatives.
     """
 
     def __init__(
         self, experiment: Experiment, model: Model, names: tuple[str, ...], outputs: tuple[str, ...], reads: frozenset[str]
     ):
-        self.experiment, self.model, self.names, self.outputs, self.reads = experiment, model, names, outputs, reads
+        self.experiment, self.model, self.names, self.outputs = experiment, model, names, outputs
         scan = experiment.scan
+        _refuse_periods(experiment)
         if scan is not None:
             _check_scan(experiment.name, scan, model, names)
+        stretches = _stretches(experiment)
+        conditions = [p.condition for p in experiment.later[: len(stretches) - 1]]
         carried = model.amounts if experiment.before else frozenset[str]()
-        self.routing = route(model, experiment.condition, names, scan.quantity if scan else None, carried)
-        self.before = route(model, experiment.before, names) if experiment.before else None
-        self.species = tuple(q for q in model.quantities if q in model.amounts)
-        self._hosts = self._host_columns()
+        routings = [route(model, experiment.condition, names, scan.quantity if scan else None, carried)]
+        routings += [
+            route(model, experiment.condition, names, carried=model.amounts, later=conditions[: k + 1])
+            for k in range(len(conditions))
+        ]
+        species = tuple(q for q in model.quantities if q in model.amounts)
+        read = [tuple(r for r in routing.reads if r.phase == k) for k, routing in enumerate(routings)]
+        self._reads = read
+
+        def state(k: int) -> tuple[str, ...]:
+            """What phase k starts from and reads."""
+            return tuple(dict.fromkeys((*species, *(r.output for r in read[k]))))
+
+        self.measured = tuple(
+            Phase(routing, model, times, rows, outputs, reads, experiment.t_max, state(k + 1) if k < len(conditions) else ())
+            for k, (routing, (times, rows)) in enumerate(zip(routings, stretches, strict=True))
+        )
+        self.before = None
+        if experiment.before is not None or read[0]:
+            times = np.array([np.inf]) if experiment.before is not None else stretches[0][0][:1]
+            routing = route(model, experiment.before, names)
+            nothing = frozenset[str]()
+            self.before = Phase(routing, model, times, np.arange(0), (), nothing, experiment.t_max, state(0))
         self._refuse_wrong_gradients()
+
+    @property
+    def routings(self) -> tuple[Routing, ...]:
+        """Of each phase, in the order of time."""
+        measured = tuple(p.routing for p in self.measured)
+        return measured if self.before is None else (self.before.routing, *measured)
 
     @property
     def used(self) -> frozenset[str]:
         """The free parameters that some quantity of the model depends on."""
-        routings = [self.routing] if self.before is None else [self.routing, self.before]
-        return frozenset(n for r in routings for value in r.values.values() for n in value.names) & set(self.names)
-
-    def solve(self, theta: Theta, gradient: bool) -> Solved | Failure:
-        """The outputs at θ, with their sensitivities where `gradient`."""
-        start = self._equilibrated(theta, gradient)
-        if isinstance(start, Failure):
-            return start
-        scan = self.experiment.scan
-        if scan is None:
-            return self._phase(theta, start, gradient)
-        rows = []
-        for dose in scan.doses.tolist():
-            row = self._phase({**theta, DOSE: dose}, start, gradient)
-            if isinstance(row, Failure):
-                return row
-            rows.append(row)
-        return _stacked(rows)
+        return frozenset(n for r in self.routings for value in r.values.values() for n in value.names) & set(self.names)
 
     @property
     def slow(self) -> str:
         """Why the sensitivities are difference quotients, dearer and less exact; empty where they are analytic."""
-        routings = [self.routing] if self.before is None else [self.routing, self.before]
-        return next((note for r in routings if (note := self.model.sensitivity_note(r.columns))), "")
+        return next((note for r in self.routings if (note := self.model.sensitivity_note(r.columns))), "")
+
+    def solve(self, theta: Theta, gradient: bool) -> Solved | Failure:
+        """The outputs at θ, with their sensitivities where `gradient`."""
+        start = None
+        if self.before is not None:
+            began = self.before.solve(theta, None, None, gradient)
+            if isinstance(began, Failure):
+                return began
+            start = began[1]
+        if self.experiment.scan is not None:
+            return self._scanned(self.experiment.scan, theta, start, gradient)
+        if len(self.measured) == 1 and not self._reads[0]:
+            solved = self.measured[0].solve(theta, None, start, gradient)
+            return solved if isinstance(solved, Failure) else solved[0]
+        return self._in_turn(theta, start, gradient)
+
+    def _in_turn(self, theta: Theta, state: State | None, gradient: bool) -> Solved | Failure:
+        """The rows of every phase, each from the state that the one before it has left."""
+        rows, values, slopes = list[Solved](), dict(theta), dict[str, np.ndarray]()
+        carries = self.experiment.before is not None
+        for phase, reads in zip(self.measured, self._reads, strict=True):
+            for read in reads:
+                assert state is not None  # a phase before one that reads has a state
+                values[read.name], slopes[read.name] = state.of(read.output)
+            d_reads = np.array([slopes[r.name] for r in phase.routing.reads]) if gradient and slopes else None
+            solved = phase.solve(values, d_reads, state if carries else None, gradient)
+            if isinstance(solved, Failure):
+                return solved
+            rows.append(solved[0])
+            state, carries = solved[1], True
+        return _stacked(rows, gradient)
+
+    def _scanned(self, scan: Scan, theta: Theta, start: State | None, gradient: bool) -> Solved | Failure:
+        rows = []
+        for dose in scan.doses.tolist():
+            row = self.measured[0].solve({**theta, DOSE: dose}, None, start, gradient)
+            if isinstance(row, Failure):
+                return row
+            rows.append(row[0])
+        return _stacked(rows, gradient)
 
     def _refuse_wrong_gradients(self) -> None:
-        for routing in (self.routing, self.before):
-            if routing is not None and (why := self.model.refusal(routing.columns)):
+        for routing in self.routings:
+            if why := self.model.refusal(routing.columns):
                 raise InputError(Mistake(f"model '{self.model.name}' cannot be differentiated: {why}",
                                          "write it with a smooth function, or with an event"))  # fmt: skip
 
-    def _equilibrated(self, theta: Theta, gradient: bool) -> _Start | Failure | None:
-        if self.before is None:
-            return None
-        columns = self.before.columns if gradient else ()
-        steady = self.model.equilibrate(self.before.quantities(theta), self.experiment.t_max, self.species, columns)
-        if isinstance(steady, Failure):
-            return steady
-        x = dict(zip(self.species, steady.y[0].tolist(), strict=True))
-        return _Start(x, steady.dy[0] @ self.before.jacobian(theta) if gradient else np.empty((len(x), 0)))
 
-    def _phase(self, theta: Theta, start: _Start | None, gradient: bool) -> Solved | Failure:
-        """The measured phase at one dose."""
-        values = self.routing.quantities(theta)
-        G = self.routing.jacobian(theta)
-        dm = {c: G[i] for i, c in enumerate(self.routing.columns) if c in self.reads}
-        m = {q: values.get(q, self.model.quantities[q]) for q in self.reads}
-        columns: tuple[str, ...] = self.routing.columns if gradient else ()
-        seeds = None
-        if start is not None:
-            kept = [i for i, s in enumerate(self.species) if s not in values]
-            values |= {self.species[i]: start.x[self.species[i]] for i in kept}
-            if gradient and (hosts := self._usable_hosts(G, start.dx)) is not None:
-                seeds = {self.species[i]: self._seed(start.dx[i], G, hosts) for i in kept}
-            elif gradient:
-                columns += tuple(self.species[i] for i in kept)
-                G = np.vstack([G, start.dx[kept]])
-        solved = self._integrate(values, columns, seeds)
-        if isinstance(solved, Failure):
-            return solved
-        return Solved(solved.y, solved.dy, G if gradient else G[:0], m, dm)
+def _stretches(e: Experiment) -> list[tuple[np.ndarray, np.ndarray | None]]:
+    """Of each measured phase the times to ask for, and which of them are rows (None: all)."""
+    if e.scan is not None:
+        return [(np.array([np.inf]), None) if e.scan.t_end is None else (np.array([0.0, e.scan.t_end]), np.array([1]))]
+    if not e.later:
+        return [(e.times, None)]
+    steady = not np.isfinite(e.times[-1])
+    starts = [0.0 if steady else float(e.times[0]), *(p.time for p in e.later)]
+    last = len(starts) - 1 if steady else max(k for k, start in enumerate(starts) if start <= e.times[-1])
+    out: list[tuple[np.ndarray, np.ndarray | None]] = []
+    for start, end in pairwise(starts[: last + 1]):
+        rows = np.array([]) if steady else e.times[(e.times >= start) & (e.times < end)]
+        times = np.unique(np.concatenate([[start], rows, [end]]))
+        out.append((times, np.searchsorted(times, rows)))
+    if steady:
+        return [*out, (e.times, None)]
+    rows = e.times[e.times >= starts[last]]
+    times = np.unique(np.concatenate([[starts[last]], rows]))
+    return [*out, (times, np.searchsorted(times, rows))]
 
-    def _integrate(
-        self, values: Mapping[str, float], columns: tuple[str, ...], seeds: Mapping[str, np.ndarray] | None
-    ) -> Trajectory | Failure:
-        experiment, scan = self.experiment, self.experiment.scan
-        if scan is None and np.isfinite(experiment.times[-1]):
-            return self.model.solve(values, experiment.times, self.outputs, columns, seeds)
-        if scan is None or scan.t_end is None:
-            return self.model.equilibrate(values, experiment.t_max, self.outputs, columns, seeds)
-        solved = self.model.solve(values, np.array([0.0, scan.t_end]), self.outputs, columns, seeds)
-        return solved if isinstance(solved, Failure) else Trajectory(solved.y[-1:], solved.dy[-1:])
 
-    def _host_columns(self) -> dict[int, int]:
-        """θ index → a parameter column of the measured phase that moves with it and with nothing else."""
-        moves: dict[int, list[int]] = {}
-        for c, j, _ in self.routing.slopes:
-            moves.setdefault(c, []).append(j)
-        return {js[0]: c for c, js in moves.items()
-                if len(js) == 1 and self.routing.columns[c] not in self.model.amounts}  # fmt: skip
-
-    def _usable_hosts(self, G: np.ndarray, dx: np.ndarray) -> dict[int, int] | None:
-        """The host of each θ that moves the start, or None where some θ has none."""
-        moving = np.flatnonzero(np.any(dx != 0.0, axis=0)).tolist()
-        if all(j in self._hosts and G[self._hosts[j], j] != 0.0 for j in moving):
-            return {j: self._hosts[j] for j in moving}
-        return None
-
-    def _seed(self, dx: np.ndarray, G: np.ndarray, hosts: Mapping[int, int]) -> np.ndarray:
-        seed = np.zeros(len(self.routing.columns))
-        for j, c in hosts.items():
-            seed[c] = dx[j] / G[c, j]
-        return seed
+def _refuse_periods(e: Experiment) -> None:
+    """Raise InputError where the later conditions have no order, or no meaning."""
+    if not e.later:
+        return
+    start = float(e.times[0]) if e.scan is None and np.isfinite(e.times[-1]) else 0.0
+    if e.scan is not None:
+        raise InputError(Mistake(f"experiment '{e.name}' is a scan, in which no condition can take effect later"))
+    starts = [start, *(p.time for p in e.later)]
+    if not all(a < b < np.inf for a, b in pairwise(starts)):
+        told = ", ".join(f"{t:g}" for t in starts)
+        raise InputError(Mistake(f"experiment '{e.name}': the times its conditions take effect at do not increase ({told})"))
 
 
 def _check_scan(whose: str, scan: Scan, model: Model, names: tuple[str, ...]) -> None:
@@ -170,10 +169,15 @@ def _check_scan(whose: str, scan: Scan, model: Model, names: tuple[str, ...]) ->
         raise InputError(wrong)
 
 
-def _stacked(rows: list[Solved]) -> Solved:
-    """One Solved from a row for each dose, its sensitivities already in θ (each dose has a G of its own)."""
-    G = np.eye(rows[0].G.shape[1]) if rows[0].G.size else rows[0].G
-    dy = np.concatenate([r.dy @ r.G for r in rows]) if rows[0].G.size else np.concatenate([r.dy for r in rows])
-    m = {q: np.array([r.m[q] for r in rows]) for q in rows[0].m}
-    dm = {q: np.array([r.dm[q] for r in rows]) for q in rows[0].dm}
-    return Solved(np.concatenate([r.y for r in rows]), dy, G, m, dm)
+def _stacked(parts: list[Solved], gradient: bool) -> Solved:
+    """One Solved from several, its sensitivities already in θ (each part has a G of its own)."""
+    d = parts[0].G.shape[1]
+
+    def spread(part: Solved, q: str) -> Float[np.ndarray, "row d"]:
+        return np.broadcast_to(part.dm.get(q, np.zeros(d)), (len(part.y), d))
+
+    dy = np.concatenate([p.dy @ p.G if gradient else p.dy for p in parts])
+    m = {q: np.concatenate([np.full(len(p.y), p.m[q]) for p in parts]) for q in parts[0].m}
+    moving = {q for p in parts for q in p.dm}
+    dm = {q: np.concatenate([spread(p, q) for p in parts]) for q in moving}
+    return Solved(np.concatenate([p.y for p in parts]), dy, np.eye(d) if gradient else parts[0].G, m, dm)

@@ -28,12 +28,14 @@ class Parameter:
     prior: a density in u, its fields floats.
     scale: the map between θ and u.
     initial: θ to start from, in the parameter's own unit; None leaves the start to the prior.
+    start: the density in u that random starts are drawn from, on a support within the prior's; None is the prior itself.
     """
 
     name: str
     prior: Prior
     scale: Scale = LIN
     initial: float | None = None
+    start: Prior | None = None
 
     @property
     def support(self) -> tuple[float, float]:

@@ -83,6 +83,7 @@ def configuration(problem: Problem, settings: Settings) -> dict[str, Any]:
                 "model": e.model,
                 "condition": _condition(e.condition),
                 "equilibrated_under": _condition(e.before),
+                "later": [{"time": p.time, "condition": _condition(p.condition)} for p in e.later],
                 "scan": plain(e.scan),
                 "measurements": {s.name: len(s.observed) for s in e.series},
                 "noise": {s.name: _noise(s) for s in e.series},

@@ -56,7 +56,8 @@ def test_configuration(record):
     ]
     assert used["experiments"] == [
         {
-            "name": "d1", "model": "closed_form", "condition": None, "equilibrated_under": None, "scan": None,
+            "name": "d1", "model": "closed_form", "condition": None, "equilibrated_under": None, "later": [],
+            "scan": None,
             "measurements": {"y": 3}, "constraints": [],
             "noise": {
                 "y": {

@@ -87,7 +87,7 @@ def _sensitivities(e: Experiment, opened: Opened) -> Sensitivities:
     if likelihood is None:
         return Sensitivities(e.name, e.model, REFUSED, "; ".join(map(str, opened.refusals[e.name])))
     simulation = likelihood.simulation
-    phases = [r.columns for r in (simulation.before, simulation.routing) if r is not None and r.columns]
+    phases = [r.columns for r in simulation.routings if r.columns]
     reasons = dict.fromkeys(note for columns in phases if (note := simulation.model.sensitivity_note(columns)))
     kind = NONE if not phases else QUOTIENTS if reasons else ANALYTIC
     return Sensitivities(e.name, e.model, kind, "; ".join(reasons))
@@ -122,7 +122,7 @@ def _of_formulas(e: Experiment) -> Iterator[str]:
         for name, value in s.sources.items():
             if isinstance(value, Formula):
                 yield from _said(f"{name} of {s.name}", value.expression)
-    for condition in (c for c in (e.condition, e.before) if c is not None):
+    for condition in e.conditions:
         for p in condition.perturbations:
             yield from _said(f"condition {condition.name}", p.value)
 

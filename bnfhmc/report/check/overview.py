@@ -64,6 +64,14 @@ class ConditionFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class PeriodFacts:
+    """A condition and the time it takes effect at."""
+
+    time: float
+    condition: ConditionFacts
+
+
+@dataclass(frozen=True, slots=True)
 class ExperimentFacts:
     """One experiment; ``before``: the condition it is brought to steady state under; ``span``: first and last row."""
 
@@ -76,6 +84,7 @@ class ExperimentFacts:
     span: Interval
     series: tuple[SeriesFacts, ...]
     constraints: int
+    later: tuple[PeriodFacts, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +156,7 @@ def acts_on(name: str, problem: Problem) -> tuple[str, ...]:
 
 
 def _parts(name: str, e: Experiment, model: Model) -> Iterator[str]:
-    for condition in (e.condition,) if e.before is None else (e.condition, e.before):
+    for condition in (e.condition, *(c for c in e.conditions if c is not e.condition)):
         for quantity in _moved(name, condition, model):
             yield "initial amount" if quantity in model.amounts else "model parameter"
     for s in e.series:
@@ -186,6 +195,7 @@ def _experiment(e: Experiment, free: tuple[str, ...]) -> ExperimentFacts:
     return ExperimentFacts(
         e.name, e.model, _kind(e), _condition(e.condition), _condition(e.before), len(rows),
         (float(rows.min()), float(rows.max())), tuple(_series(s, free) for s in e.series), len(e.constraints),
+        tuple(PeriodFacts(p.time, _stated(p.condition)) for p in e.later),
     )  # fmt: skip
 
 
@@ -199,8 +209,10 @@ def _kind(e: Experiment) -> str:
 
 
 def _condition(condition: Condition | None) -> ConditionFacts | None:
-    if condition is None:
-        return None
+    return None if condition is None else _stated(condition)
+
+
+def _stated(condition: Condition) -> ConditionFacts:
     return ConditionFacts(condition.name, tuple(words.perturbation(p) for p in condition.perturbations))
 
 

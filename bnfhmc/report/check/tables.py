@@ -35,14 +35,20 @@ def _overview(console: Console, o: Overview) -> None:
         for m in o.models
     ))  # fmt: skip
     _rows(console, ("experiment", "model", "kind", "rows", "from", "to", "condition", "before", "constraints"), (
-        (e.name, e.model, e.kind, e.rows, f"{e.span[0]:g}", f"{e.span[1]:g}", _name(e.condition), _name(e.before),
+        (e.name, e.model, e.kind, e.rows, f"{e.span[0]:g}", f"{e.span[1]:g}", _conditions(e), _name(e.before),
          e.constraints or "") for e in o.experiments
     ))  # fmt: skip
-    for condition in dict.fromkeys(c for e in o.experiments for c in (e.condition, e.before) if c is not None):
+    stated = (c for e in o.experiments for c in (e.before, e.condition, *(p.condition for p in e.later)) if c is not None)
+    for condition in dict.fromkeys(stated):
         _say(console, f"condition {condition.name}: {'; '.join(condition.changes) or 'changes nothing'}")
     headings = ("experiment", "series", "observable", "measurements", "noise", "its parameters", "transforms")
     _rows(console, headings, (row for e in o.experiments for row in _series(e)))
     _parameters(console, o.parameters)
+
+
+def _conditions(e: ExperimentFacts) -> str:
+    """The condition at the start, then each later one with its time."""
+    return ", ".join([_name(e.condition), *(f"{p.condition.name} from {p.time:g}" for p in e.later)]).removeprefix(", ")
 
 
 def _series(e: ExperimentFacts) -> Iterable[tuple[Any, ...]]:

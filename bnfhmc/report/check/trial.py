@@ -158,8 +158,7 @@ def _solve(name: str, likelihood: ExperimentLikelihood | TargetLikelihood, theta
         return p if isinstance(p, Failure) else failure_of(*likelihood.loss_gradient(p))  # type: ignore[arg-type]
 
     if isinstance(likelihood, ExperimentLikelihood):
-        phases = (likelihood.simulation.before, likelihood.simulation.routing)
-        columns = sum(len(r.columns) for r in phases if r is not None)
+        columns = sum(len(r.columns) for r in likelihood.simulation.routings)
     failure, seconds = _timed(plain)
     if failure is not None:
         return Solve(name, str(failure.kind), failure.message, columns, None, None, None)
