@@ -46,14 +46,29 @@ class State(NamedTuple):
         i = self.names.index(name)
         return float(self.x[i]), self.dx[i]
 
+    def by_name(self) -> dict[str, float]:
+        """The outputs."""
+        return dict(zip(self.names, self.x.tolist(), strict=True))
+
+
+class Passed(NamedTuple):
+    """A phase that is over: the experiment's rows in it, the state at its end and at its first time where these are asked
+    for, and the model's quantities that were set."""
+
+    rows: Solved
+    end: State | None
+    began: State | None
+    values: Mapping[str, float]
+
 
 @dataclass(slots=True)
 class Phase:
     """A routing and what is asked of the model under it.
 
-    ``times``: the start of integration, the rows and the end, strictly increasing, or [inf] for the steady state;
-    ``rows``: which of them the experiment has, None for all; ``outputs``: what is observed, then ``state``, what the next
-    phase starts from and reads; ``reads``: quantities that formulas read.
+    ``times``: the start of integration, the rows and the end, strictly increasing, or [inf] for the steady state reached
+    within ``t_max`` from ``since`` on; ``rows``: which of them the experiment has, None for all; ``outputs``: what is
+    observed; ``state``: what the next phase starts from and reads; ``watched``: what is wanted of the first time;
+    ``reads``: quantities that formulas read.
     """
 
     routing: Routing
@@ -64,21 +79,25 @@ class Phase:
     reads: frozenset[str]
     t_max: float
     state: tuple[str, ...] = ()
+    since: float = 0.0
+    watched: tuple[str, ...] = ()
     asked: tuple[str, ...] = field(init=False)
     species: tuple[str, ...] = field(init=False)
     _ends: list[int] = field(init=False)
+    _watched: list[int] = field(init=False)
     _hosts: dict[int, int] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.asked = tuple(dict.fromkeys((*self.outputs, *self.state)))
+        self.asked = tuple(dict.fromkeys((*self.outputs, *self.state, *self.watched)))
         self._ends = [self.asked.index(n) for n in self.state]
+        self._watched = [self.asked.index(n) for n in self.watched]
         self.species = tuple(q for q in self.model.quantities if q in self.model.amounts)
         self._hosts = self._host_columns()
 
     def solve(
         self, theta: Theta, d_reads: Float[np.ndarray, "read d"] | None, start: State | None, gradient: bool
-    ) -> tuple[Solved, State | None] | Failure:
-        """The experiment's rows in this phase, and the state at its end where one is asked for.
+    ) -> Passed | Failure:
+        """Integrate at θ from `start`, or from the model's own initial values where there is none.
 
         ``theta`` holds the values of the routing's reads and the dose of a scan too.
         """
@@ -101,19 +120,20 @@ class Phase:
             return solved
         G = G if gradient else G[:0]
         end = State(self.state, solved.y[-1, self._ends], solved.dy[-1, self._ends] @ G) if self.state else None
+        began = State(self.watched, solved.y[0, self._watched], np.empty((0, 0))) if self.watched else None
         y, dy = solved.y, solved.dy
         if len(self.asked) > len(self.outputs):
             y, dy = y[:, : len(self.outputs)], dy[:, : len(self.outputs)]
         if self.rows is not None:
             y, dy = y[self.rows], dy[self.rows]
-        return Solved(y, dy, G, m, dm), end
+        return Passed(Solved(y, dy, G, m, dm), end, began, values)
 
     def _integrate(
         self, values: Mapping[str, float], columns: tuple[str, ...], seeds: Mapping[str, np.ndarray] | None
     ) -> Trajectory | Failure:
         if np.isfinite(self.times[-1]):
             return self.model.solve(values, self.times, self.asked, columns, seeds)
-        return self.model.equilibrate(values, self.t_max, self.asked, columns, seeds)
+        return self.model.equilibrate(values, self.t_max, self.asked, columns, seeds, self.since)
 
     def _host_columns(self) -> dict[int, int]:
         """θ index → a parameter column that moves with it and with nothing else."""

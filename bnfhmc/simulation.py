@@ -8,8 +8,9 @@ import numpy as np
 from jaxtyping import Float
 
 from bnfhmc.errors import InputError, Mistake, nearest
+from bnfhmc.expression import Expression
 from bnfhmc.model.protocol import Failure, Model
-from bnfhmc.phase import Phase, Solved, State, Theta
+from bnfhmc.phase import Passed, Phase, Solved, State, Theta
 from bnfhmc.problem import Experiment, Scan
 from bnfhmc.routing import DOSE, Routing, route
 
@@ -42,20 +43,26 @@ class Simulation:
         read = [tuple(r for r in routing.reads if r.phase == k) for k, routing in enumerate(routings)]
         self._reads = read
 
+        self.triggers, watched = _triggers(experiment, model, len(stretches)), tuple[str, ...]()
+        if self.triggers:
+            named = {n for t in self.triggers for n in t.names}
+            watched = tuple(dict.fromkeys((*species, *sorted(named & set(model.outputs)))))
+
         def state(k: int) -> tuple[str, ...]:
-            """What phase k starts from and reads."""
-            return tuple(dict.fromkeys((*species, *(r.output for r in read[k]))))
+            """What phase k starts from and reads, and what tells whether an event fires as it starts."""
+            return tuple(dict.fromkeys((*species, *(r.output for r in read[k]), *watched)))
 
         self.measured = tuple(
-            Phase(routing, model, times, rows, outputs, reads, experiment.t_max, state(k + 1) if k < len(conditions) else ())
+            Phase(routing, model, times, rows, outputs, reads, experiment.t_max, state(k + 1) if k < len(conditions) else (),
+                  experiment.later[k - 1].time if k else 0.0, watched if k or experiment.before else ())
             for k, (routing, (times, rows)) in enumerate(zip(routings, stretches, strict=True))
         )
         self.before = None
         if experiment.before is not None or read[0]:
             times = np.array([np.inf]) if experiment.before is not None else stretches[0][0][:1]
-            routing = route(model, experiment.before, names)
-            nothing = frozenset[str]()
-            self.before = Phase(routing, model, times, np.arange(0), (), nothing, experiment.t_max, state(0))
+            routing, nothing = route(model, experiment.before, names), frozenset[str]()
+            t_max, start = experiment.t_max, _first(experiment)
+            self.before = Phase(routing, model, times, np.arange(0), (), nothing, t_max, state(0), start - t_max)
         self._refuse_wrong_gradients()
 
     @property
@@ -76,24 +83,23 @@ class Simulation:
 
     def solve(self, theta: Theta, gradient: bool) -> Solved | Failure:
         """The outputs at θ, with their sensitivities where `gradient`."""
-        start = None
-        if self.before is not None:
-            began = self.before.solve(theta, None, None, gradient)
-            if isinstance(began, Failure):
-                return began
-            start = began[1]
+        past = self.before.solve(theta, None, None, gradient) if self.before is not None else None
+        if isinstance(past, Failure):
+            return past
+        start = past.end if past is not None else None
         if self.experiment.scan is not None:
             return self._scanned(self.experiment.scan, theta, start, gradient)
-        if len(self.measured) == 1 and not self._reads[0]:
+        if len(self.measured) == 1 and not self._reads[0] and not self.triggers:
             solved = self.measured[0].solve(theta, None, start, gradient)
-            return solved if isinstance(solved, Failure) else solved[0]
-        return self._in_turn(theta, start, gradient)
+            return solved if isinstance(solved, Failure) else solved.rows
+        return self._in_turn(theta, past, gradient)
 
-    def _in_turn(self, theta: Theta, state: State | None, gradient: bool) -> Solved | Failure:
+    def _in_turn(self, theta: Theta, past: Passed | None, gradient: bool) -> Solved | Failure:
         """The rows of every phase, each from the state that the one before it has left."""
         rows, values, slopes = list[Solved](), dict(theta), dict[str, np.ndarray]()
         carries = self.experiment.before is not None
         for phase, reads in zip(self.measured, self._reads, strict=True):
+            state = past.end if past else None
             for read in reads:
                 assert state is not None  # a phase before one that reads has a state
                 values[read.name], slopes[read.name] = state.of(read.output)
@@ -101,9 +107,24 @@ class Simulation:
             solved = phase.solve(values, d_reads, state if carries else None, gradient)
             if isinstance(solved, Failure):
                 return solved
-            rows.append(solved[0])
-            state, carries = solved[1], True
+            if self.triggers and carries and past is not None:
+                self._refuse_fired(past, solved, float(phase.times[0]))
+            rows.append(solved.rows)
+            past, carries = solved, True
         return _stacked(rows, gradient)
+
+    def _refuse_fired(self, past: Passed, now: Passed, t: float) -> None:
+        """Raise InputError where a condition makes an event fire as it takes effect: the event would be missed."""
+        assert past.end is not None and now.began is not None  # both are asked for where there are triggers
+        own, began = self.model.quantities, now.began.by_name()
+        earlier = {**own, **past.values, **past.end.by_name(), "time": np.nextafter(t, -np.inf)}
+        later = {**own, **now.values, **began, "time": t}
+        fired = [e.text for e in self.triggers if not e(earlier) and e(later)]
+        moved = [n for n, x in now.values.items() if n in self.model.amounts and abs(began[n] - x) > 1e-6 * abs(x) + 1e-12]
+        if fired or moved:
+            which = f"the event at {fired[0]} fires" if fired else f"an event changes {moved[0]}"
+            what = f"experiment '{self.experiment.name}': {which} at t = {t:g}, just when a condition takes effect"
+            raise InputError(Mistake(what, "move one of the two, or set by the condition what the event would"))
 
     def _scanned(self, scan: Scan, theta: Theta, start: State | None, gradient: bool) -> Solved | Failure:
         rows = []
@@ -111,7 +132,7 @@ class Simulation:
             row = self.measured[0].solve({**theta, DOSE: dose}, None, start, gradient)
             if isinstance(row, Failure):
                 return row
-            rows.append(row[0])
+            rows.append(row.rows)
         return _stacked(rows, gradient)
 
     def _refuse_wrong_gradients(self) -> None:
@@ -128,7 +149,7 @@ def _stretches(e: Experiment) -> list[tuple[np.ndarray, np.ndarray | None]]:
     if not e.later:
         return [(e.times, None)]
     steady = not np.isfinite(e.times[-1])
-    starts = [0.0 if steady else float(e.times[0]), *(p.time for p in e.later)]
+    starts = [_first(e), *(p.time for p in e.later)]
     last = len(starts) - 1 if steady else max(k for k, start in enumerate(starts) if start <= e.times[-1])
     out: list[tuple[np.ndarray, np.ndarray | None]] = []
     for start, end in pairwise(starts[: last + 1]):
@@ -142,17 +163,35 @@ def _stretches(e: Experiment) -> list[tuple[np.ndarray, np.ndarray | None]]:
     return [*out, (times, np.searchsorted(times, rows))]
 
 
+def _first(e: Experiment) -> float:
+    """When the measured phases start: at 0 where the experiment has no time but that of its steady state."""
+    return float(e.times[0]) if e.scan is None and np.isfinite(e.times[0]) else 0.0
+
+
 def _refuse_periods(e: Experiment) -> None:
     """Raise InputError where the later conditions have no order, or no meaning."""
     if not e.later:
         return
-    start = float(e.times[0]) if e.scan is None and np.isfinite(e.times[-1]) else 0.0
     if e.scan is not None:
         raise InputError(Mistake(f"experiment '{e.name}' is a scan, in which no condition can take effect later"))
-    starts = [start, *(p.time for p in e.later)]
+    starts = [_first(e), *(p.time for p in e.later)]
     if not all(a < b < np.inf for a, b in pairwise(starts)):
         told = ", ".join(f"{t:g}" for t in starts)
         raise InputError(Mistake(f"experiment '{e.name}': the times its conditions take effect at do not increase ({told})"))
+
+
+def _triggers(e: Experiment, model: Model, phases: int) -> tuple[Expression, ...]:
+    """The conditions that events fire at, where a change between two phases could make one true."""
+    if not model.triggers or (phases == 1 and e.before is None):
+        return ()
+    unknown = {n for t in model.triggers for n in t.names} - {*model.outputs, *model.quantities, "time"}
+    if unknown:
+        what = f"model '{model.name}': an event reads '{min(unknown)}', so that no condition can take effect later"
+        raise InputError(Mistake(what, "write what it is computed from into the event"))
+    if phases > 1 and not np.isfinite(e.times[-1]):
+        raise InputError(Mistake(f"experiment '{e.name}' ends in a steady state after a condition that takes effect later, in "
+                                 "a model with events", "give it a time that is late enough"))  # fmt: skip
+    return model.triggers
 
 
 def _check_scan(whose: str, scan: Scan, model: Model, names: tuple[str, ...]) -> None:

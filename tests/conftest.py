@@ -287,6 +287,10 @@ class ClosedForm:
     def outputs(self):
         return tuple(self.formulas)
 
+    @property
+    def triggers(self):
+        return ()
+
     def solve(self, values, times, outputs, columns=(), seeds=None):
         from bnfhmc.model import Failure, FailureKind, Trajectory
 
@@ -302,7 +306,7 @@ class ClosedForm:
         dy = [y(c).imag / 1e-30 for c in columns]
         return Trajectory(y().real, np.stack(dy, axis=2) if dy else np.empty((len(times), len(outputs), 0)))
 
-    def equilibrate(self, values, t_max, outputs, columns=(), seeds=None):
+    def equilibrate(self, values, t_max, outputs, columns=(), seeds=None, since=0.0):
         return self.solve(values, np.array([t_max]), outputs, columns)
 
     def sensitivity_note(self, columns):

@@ -66,6 +66,16 @@ def function_texts(model: Any) -> list[str]:
     return list(model._core.function_expressions)
 
 
+def trigger_texts(model: Any) -> list[str]:
+    """The conditions that the model's events fire at, as bngsim holds them."""
+    return list(model._core.event_trigger_sources())
+
+
+def reads_time(model: Any) -> bool:
+    """Whether a rate law, a function or the trigger of an event names the time."""
+    return any("time()" in text.replace(" ", "") for text in (*function_texts(model), *trigger_texts(model)))
+
+
 def blind_starts(model: Any, columns: tuple[str, ...]) -> list[str]:
     """Initial amounts that move with one of `columns` otherwise than bngsim's ∂x(0)/∂p says, in words.
 

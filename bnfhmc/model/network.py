@@ -22,8 +22,8 @@ os.environ.setdefault("SUNLOGGER_ERROR_FILENAME", os.devnull)
 import bngsim
 
 from bnfhmc.errors import InputError, MissingTool, Mistake
-from bnfhmc.expression import Expression
-from bnfhmc.model.internals import blind_starts, function_texts, remembering
+from bnfhmc.expression import Expression, parse
+from bnfhmc.model.internals import blind_starts, function_texts, reads_time, remembering, trigger_texts
 from bnfhmc.model.protocol import Failure, FailureKind, Trajectory
 from bnfhmc.model.rounding import rounded_states
 
@@ -134,6 +134,11 @@ class Network:
         """The integrator's relative tolerance."""
         return self.tolerances.rtol
 
+    @property
+    def triggers(self) -> tuple[Expression, ...]:
+        """The conditions that its events fire at."""
+        return tuple(parse(text) for text in trigger_texts(self.source))
+
     def solve(
         self,
         values: Mapping[str, float],
@@ -156,13 +161,15 @@ class Network:
         outputs: tuple[str, ...],
         columns: tuple[str, ...] = (),
         seeds: Seeds | None = None,
+        since: float = 0.0,
     ) -> Trajectory | Failure:
         """The steady state reached from the initial values, as one row; see `bnfhmc.model.protocol.Model.equilibrate`.
 
         The sensitivities are integrated along with the state: bngsim's algebraic ones leave out what conserved totals
         inherit from initial values.
         """
-        grid = [0.0, *np.geomspace(t_max / 1e6, t_max / 10, 6).tolist(), t_max / 2, t_max]
+        grid = np.array([0.0, *np.geomspace(t_max / 1e6, t_max / 10, 6), t_max / 2, t_max])
+        grid = (grid + since if since and reads_time(self.source) else grid).tolist()  # 0 leaves steps all their digits
         solved = self._run(values, grid, outputs, columns, seeds, steady=True)
         return solved if isinstance(solved, Failure) else Trajectory(solved.y[-1:], solved.dy[-1:])
 

@@ -42,7 +42,8 @@ class Model(Protocol):
 
     ``rtol``: the relative accuracy of its solutions; ``quantities``: name → value in the model file, everything a
     configuration may set; ``amounts``: those among them that are initial amounts of species; ``derived``: the expression of
-    other quantities that one has unless it is set; ``outputs``: what can be observed.
+    other quantities that one has unless it is set; ``outputs``: what can be observed; ``triggers``: the conditions that its
+    events fire at, over outputs, quantities and ``time``.
     A model is not thread-safe: one `clone` a thread.
     """
 
@@ -63,6 +64,9 @@ class Model(Protocol):
 
     @property
     def outputs(self) -> tuple[str, ...]: ...
+
+    @property
+    def triggers(self) -> tuple[Expression, ...]: ...
 
     def solve(
         self,
@@ -87,8 +91,12 @@ class Model(Protocol):
         outputs: tuple[str, ...],
         columns: tuple[str, ...] = (),
         seeds: Mapping[str, Float[np.ndarray, " column"]] | None = None,
+        since: float = 0.0,
     ) -> Trajectory | Failure:
-        """The steady state reached from the initial values by `t_max` as a trajectory of one row; a Failure if none is."""
+        """The steady state reached from the initial values within `t_max` as a trajectory of one row; a Failure if none is.
+
+        ``since``: the time that integration starts at, for a model that reads the time.
+        """
         ...
 
     def sensitivity_note(self, columns: tuple[str, ...]) -> str:

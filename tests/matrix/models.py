@@ -300,6 +300,17 @@ model refilled()
 end
 """
 
+# a closed cycle, which forgets nothing, and a dose into it
+CYCLE_ANT = """
+model cycle()
+  species A, B; A = 4; B = 0;
+  kf = 0.6; kr = 0.4; dose = 3; tdose = 1.3;
+  J1: A -> B; kf*A;
+  J2: B -> A; kr*B;
+  E1: at (time >= tdose): A = A + dose;
+end
+"""
+
 # a dose that is an amount, into a compartment of volume 2
 AMOUNT_DOSE_ANT = """
 model injected()
@@ -490,5 +501,5 @@ FILES = {
     "filled1.ant": FILLED_ANT.replace("cell = 2", "cell = 1"), "exchange.ant": EXCHANGE_ANT, "switch.bngl": SWITCH_BNGL,
     "switch.ant": SWITCH_ANT, "two_rates.ant": TWO_RATES_ANT, "two_rates.net": TWO_RATES, "dose.ant": DOSE_ANT,
     "amount_dose.ant": AMOUNT_DOSE_ANT, "threshold.ant": THRESHOLD_ANT, "fed.ant": FED_ANT, "cell.ant": CELL_ANT,
-    "amounts.xml": AMOUNTS_SBML, "hill.net": HILL,
+    "amounts.xml": AMOUNTS_SBML, "hill.net": HILL, "cycle.ant": CYCLE_ANT,
 }  # fmt: skip

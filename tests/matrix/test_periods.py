@@ -238,3 +238,59 @@ def test_a_later_condition_in_order_builds_on_its_own_changes(load):
     posterior = Posterior(problem(load("turnover.net"), (e,), theta))
     expected = courses({**theta, "stim": 0.2}, [0, 0], (0.0, nothing, began), (2.0, lambda m, s: {"k1": 6 * m["k1"]}, same))
     np.testing.assert_allclose(posterior.predicted(posterior.u_from_theta(theta)), expected.T.ravel(), rtol=2e-7)
+
+
+# ---- events ---------------------------------------------------------------------------------------------------------
+
+CYCLE = {"kf": 0.55, "kr": 0.45, "dose": 2.7, "tdose": 1.25}
+
+
+def cycle(p, total, a, t):
+    """A of a closed cycle, t after it was a."""
+    rest = total * p["kr"] / (p["kf"] + p["kr"])
+    return rest + (a - rest) * np.exp(-(p["kf"] + p["kr"]) * t)
+
+
+def test_time_has_not_come_during_pre_equilibration(load, quotient):
+    """The total stays 4 until the dose at tdose, however long the rest before time 0 took."""
+    e = Experiment("e", "m", T, (series("A", range(6)),), once("kr = 2*kr"), once("kf = 1"))
+    posterior = Posterior(with_data(problem(load("cycle.ant"), (e,), CYCLE), CYCLE))
+    for theta in (CYCLE, {**CYCLE, "kf": 0.7, "tdose": 2.4}):
+        start = 4 * theta["kr"] / (1 + theta["kr"])
+        m = {**theta, "kr": 2 * theta["kr"]}
+        at_dose = cycle(m, 4, start, theta["tdose"]) + theta["dose"]
+        expected = np.where(theta["tdose"] > T, cycle(m, 4, start, T), cycle(m, 4 + theta["dose"], at_dose, T - theta["tdose"]))
+        u = posterior.u_from_theta(theta)
+        np.testing.assert_allclose(posterior.predicted(u), expected, rtol=2e-7)
+        assert_gradients(posterior, u, quotient, tolerance=4e-6 if theta is CYCLE else 5e-5)  # one entry all but cancels
+
+
+def test_events_between_the_conditions_of_an_experiment(load, quotient):
+    later = (Period(0.5, once("A = A + extra", "kf = 1.1")), Period(2.0, once("B = 0.5*B")))
+    e = Experiment("e", "m", T, (series("A", range(6)),), None, later=later)
+    theta = {**CYCLE, "extra": 0.9}
+    posterior = Posterior(with_data(problem(load("cycle.ant"), (e,), theta), theta))
+    first, second = cycle(theta, 4, 4.0, 0.5) + 0.9, {**theta, "kf": 1.1}
+    third = cycle(second, 4.9, first, 0.75) + 2.7
+    a, total = cycle(second, 7.6, third, 0.75), 7.6
+    after = a + 0.5 * (total - a)
+    expected = [4.0, cycle(second, 4.9, first, 0.2), a, *cycle(second, after, a, T[3:] - 2.0)]
+    u = posterior.u_from_theta(theta)
+    np.testing.assert_allclose(posterior.predicted(u), expected, rtol=2e-7)
+    assert_gradients(posterior, u, quotient)
+
+
+@pytest.mark.parametrize("changes", [("S = 1",), ("thr = 100",)])
+def test_an_event_that_a_condition_makes_fire_is_refused(load, changes):
+    """S falls from 4 and would be refilled below thr = 1.5; the condition itself puts it there."""
+    e = Experiment("e", "m", T[:4], (series("S", range(4)),), once("S = 4"), later=(Period(0.7, once(*changes)),))
+    posterior = Posterior(problem(load("threshold.ant"), (e,), {"k": 0.6}))
+    with pytest.raises(InputError, match=r"the event at .*S.*thr.* fires at t = 0.7, just when a condition takes effect"):
+        posterior.loss(posterior.u_from_theta({"k": 0.6}))
+
+
+def test_an_event_at_the_very_time_of_a_condition_is_refused(load):
+    e = Experiment("e", "m", T, (series("A", range(6)),), None, later=(Period(1.3, once("kf = 1")),))
+    posterior = Posterior(problem(load("cycle.ant"), (e,), {"kr": 0.6}))
+    with pytest.raises(InputError, match="fires at t = 1.3, just when"):
+        posterior.loss(posterior.u_from_theta({"kr": 0.6}))

@@ -58,6 +58,7 @@ class FakeModel:
     outputs: tuple[str, ...]
     derived: Mapping[str, Expression] = field(default_factory=dict)
     rtol: float = 1e-8
+    triggers: tuple[Expression, ...] = ()
 
     def solve(self, *args: Any, **kwargs: Any) -> Any:
         raise NotImplementedError

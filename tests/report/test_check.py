@@ -49,6 +49,7 @@ class Decay:
     amounts: frozenset = frozenset({"X()"})
     outputs: tuple = ("A", "n")
     derived: dict = field(default_factory=dict)
+    triggers: tuple = ()
 
     def solve(self, values, times, outputs, columns=(), seeds=None):
         m = {**self.quantities, **values}
@@ -60,7 +61,7 @@ class Decay:
         dy = np.stack([slopes[c] for c in columns], axis=1) if columns else np.empty((len(times), 0))
         return Trajectory(np.stack([y] * len(outputs), axis=1), np.stack([dy] * len(outputs), axis=1))
 
-    def equilibrate(self, values, t_max, outputs, columns=(), seeds=None):
+    def equilibrate(self, values, t_max, outputs, columns=(), seeds=None, since=0.0):
         return self.solve(values, np.array([1.0]), outputs, columns)
 
     def sensitivity_note(self, columns):
