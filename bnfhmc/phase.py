@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-from bnfhmc.model.protocol import Failure, Model, Trajectory
+from bnfhmc.model.protocol import Failure, Model, Solver, Trajectory
 from bnfhmc.routing import Routing
 
 Theta = Mapping[str, float]
@@ -95,9 +95,12 @@ class Phase:
         self._hosts = self._host_columns()
 
     def solve(
-        self, theta: Theta, d_reads: Float[np.ndarray, "read d"] | None, start: State | None, gradient: bool
-    ) -> Passed | Failure:
+        self, theta: Theta, d_reads: Float[np.ndarray, "read d"] | None, start: State | None, gradient: bool,
+        solver: Solver | None = None,
+    ) -> Passed | Failure:  # fmt: skip
         """Integrate at θ from `start`, or from the model's own initial values where there is none.
+
+        ``solver``: what integrates instead of the model.
 
         ``theta`` holds the values of the routing's reads and the dose of a scan too.
         """
@@ -115,7 +118,7 @@ class Phase:
             elif gradient:
                 columns += tuple(self.species[i] for i in kept)
                 G = np.vstack([G, start.dx[kept]])
-        solved = self._integrate(values, columns, seeds)
+        solved = self._integrate(values, columns, seeds, solver or self.model)
         if isinstance(solved, Failure):
             return solved
         G = G if gradient else G[:0]
@@ -129,10 +132,10 @@ class Phase:
         return Passed(Solved(y, dy, G, m, dm), end, began, values)
 
     def _integrate(
-        self, values: Mapping[str, float], columns: tuple[str, ...], seeds: Mapping[str, np.ndarray] | None
+        self, values: Mapping[str, float], columns: tuple[str, ...], seeds: Mapping[str, np.ndarray] | None, solver: Solver
     ) -> Trajectory | Failure:
         if np.isfinite(self.times[-1]):
-            return self.model.solve(values, self.times, self.asked, columns, seeds)
+            return solver.solve(values, self.times, self.asked, columns, seeds)
         return self.model.equilibrate(values, self.t_max, self.asked, columns, seeds, self.since)
 
     def _host_columns(self) -> dict[int, int]:

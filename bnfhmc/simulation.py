@@ -9,7 +9,7 @@ from jaxtyping import Float
 
 from bnfhmc.errors import InputError, Mistake, nearest
 from bnfhmc.expression import Expression
-from bnfhmc.model.protocol import Failure, Model
+from bnfhmc.model.protocol import Failure, Model, Solver
 from bnfhmc.phase import Passed, Phase, Solved, State, Theta
 from bnfhmc.problem import Experiment, Scan
 from bnfhmc.routing import DOSE, Routing, route
@@ -42,6 +42,7 @@ class Simulation:
         species = tuple(q for q in model.quantities if q in model.amounts)
         read = [tuple(r for r in routing.reads if r.phase == k) for k, routing in enumerate(routings)]
         self._reads = read
+        self._solvers: dict[tuple[int, ...], Solver] = {}
 
         self.triggers, watched = _triggers(experiment, model, len(stretches)), tuple[str, ...]()
         if self.triggers:
@@ -107,24 +108,41 @@ class Simulation:
             solved = phase.solve(values, d_reads, state if carries else None, gradient)
             if isinstance(solved, Failure):
                 return solved
-            if self.triggers and carries and past is not None:
-                self._refuse_fired(past, solved, float(phase.times[0]))
+            if self.triggers and carries and past is not None and (fired := self._fired(past, solved, float(phase.times[0]))):
+                solved = phase.solve(values, d_reads, state, gradient, self._firing(fired))
+                if isinstance(solved, Failure):
+                    return solved
             rows.append(solved.rows)
             past, carries = solved, True
         return _stacked(rows, gradient)
 
-    def _refuse_fired(self, past: Passed, now: Passed, t: float) -> None:
-        """Raise InputError where a condition makes an event fire as it takes effect: the event would be missed."""
+    def _fired(self, past: Passed, now: Passed, t: float) -> tuple[int, ...]:
+        """The events that a condition makes fire as it takes effect: their triggers were false just before and are true."""
         assert past.end is not None and now.began is not None  # both are asked for where there are triggers
         own, began = self.model.quantities, now.began.by_name()
-        earlier = {**own, **past.values, **past.end.by_name(), "time": np.nextafter(t, -np.inf)}
-        later = {**own, **now.values, **began, "time": t}
-        fired = [e.text for e in self.triggers if not e(earlier) and e(later)]
-        moved = [n for n, x in now.values.items() if n in self.model.amounts and abs(began[n] - x) > 1e-6 * abs(x) + 1e-12]
-        if fired or moved:
-            which = f"the event at {fired[0]} fires" if fired else f"an event changes {moved[0]}"
-            what = f"experiment '{self.experiment.name}': {which} at t = {t:g}, just when a condition takes effect"
-            raise InputError(Mistake(what, "move one of the two, or set by the condition what the event would"))
+        ended = {**own, **past.values, **past.end.by_name(), "time": t}
+        earlier, later = {**ended, "time": np.nextafter(t, -np.inf)}, {**own, **now.values, **began, "time": t}
+        whose = f"experiment '{self.experiment.name}'"
+        for e in self.triggers:
+            if not e(earlier) and e(ended):  # it may have fired at the end of the phase before, or not
+                raise InputError(Mistake(f"{whose}: the event at {e.text} and a condition fall on one time, t = {t:g}",
+                                         "move one of the two"))  # fmt: skip
+        for n, x in now.values.items():  # an event whose trigger counts as false at every start
+            if n in self.model.amounts and abs(began[n] - x) > 1e-6 * abs(x) + 1e-12:
+                raise InputError(Mistake(f"{whose}: an event changes {n} at t = {t:g}, just when a condition takes effect",
+                                         "move one of the two"))  # fmt: skip
+        return tuple(k for k, e in enumerate(self.triggers) if not e(earlier) and e(later))
+
+    def _firing(self, events: tuple[int, ...]) -> Solver:
+        """The model with these events fired at the start; InputError, which names them, where that cannot be."""
+        if events not in self._solvers:
+            try:
+                self._solvers[events] = self.model.firing(events)
+            except InputError as error:
+                what = (f"experiment '{self.experiment.name}': the event at {self.triggers[events[0]].text} fires just when a "
+                        "condition takes effect")  # fmt: skip
+                raise InputError((Mistake(what, "move one of the two"), *error.mistakes)) from error
+        return self._solvers[events]
 
     def _scanned(self, scan: Scan, theta: Theta, start: State | None, gradient: bool) -> Solved | Failure:
         rows = []

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -23,6 +23,7 @@ import bngsim
 
 from bnfhmc.errors import InputError, MissingTool, Mistake
 from bnfhmc.expression import Expression, parse
+from bnfhmc.model.firing import Firing, with_arms
 from bnfhmc.model.internals import blind_starts, function_texts, reads_time, remembering, trigger_texts
 from bnfhmc.model.protocol import Failure, FailureKind, Trajectory
 from bnfhmc.model.rounding import rounded_states
@@ -110,6 +111,7 @@ class Network:
     outputs: tuple[str, ...] = field(init=False)
     _units: Mapping[str, float] = field(init=False)
     _selectors: Mapping[str, str] = field(init=False)
+    _armed: Network | None = field(init=False, default=None)
     _lanes: dict[tuple[tuple[str, ...], tuple[str, ...]], _Lane] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -201,6 +203,15 @@ class Network:
         if reason and rounded:
             return rounds
         return reason if "crossing time" in reason else ""
+
+    def firing(self, events: tuple[int, ...]) -> Firing:
+        """The same model, where some of its events fire at the first time."""
+        if self.path is None or self.path.suffix.lower() not in (".xml", ".sbml"):
+            raise InputError(Mistake(f"model '{self.name}' is no SBML, of which alone an event can be made to fire"))
+        if self._armed is None:
+            source = bngsim.Model.from_sbml_string(with_arms(self.path.read_text(encoding="utf-8")))
+            self._armed = replace(self, source=source)
+        return Firing(self._armed, events)
 
     def clone(self) -> Network:
         """An independent copy for another thread; its compiled code is shared through bngsim's cache."""

@@ -37,6 +37,19 @@ class Trajectory(NamedTuple):
     dy: Float[np.ndarray, "time output column"]
 
 
+class Solver(Protocol):
+    """Anything that solves like a `Model`."""
+
+    def solve(
+        self,
+        values: Mapping[str, float],
+        times: Float[np.ndarray, " time"],
+        outputs: tuple[str, ...],
+        columns: tuple[str, ...] = (),
+        seeds: Mapping[str, Float[np.ndarray, " column"]] | None = None,
+    ) -> Trajectory | Failure: ...
+
+
 class Model(Protocol):
     """Solves y(t; m) and ∂y/∂m, where m are the model's own settable quantities (parameters, initial amounts).
 
@@ -105,6 +118,10 @@ class Model(Protocol):
 
     def refusal(self, columns: tuple[str, ...]) -> str:
         """Why sensitivities by `columns` would be wrong, so that no gradient method may run; empty where they are right."""
+        ...
+
+    def firing(self, events: tuple[int, ...]) -> Solver:
+        """The same model, where the events (places in ``triggers``) fire at the first time; InputError if it cannot."""
         ...
 
     def clone(self) -> Model:

@@ -300,6 +300,40 @@ model refilled()
 end
 """
 
+# the same in SBML; antimony writes its trigger as "true before the start", as SBML has it where nothing is said
+THRESHOLD_SBML = """<?xml version="1.0" encoding="UTF-8"?>
+<sbml xmlns="http://www.sbml.org/sbml/level3/version1/core" level="3" version="1">
+  <model id="refilled">
+    <listOfCompartments><compartment id="cell" spatialDimensions="3" size="1" constant="true"/></listOfCompartments>
+    <listOfSpecies>
+      <species id="S" compartment="cell" initialConcentration="4" hasOnlySubstanceUnits="false" boundaryCondition="false"
+               constant="false"/>
+    </listOfSpecies>
+    <listOfParameters>
+      <parameter id="k" value="0.6" constant="true"/><parameter id="thr" value="1.5" constant="true"/>
+      <parameter id="top" value="3" constant="true"/>
+    </listOfParameters>
+    <listOfReactions>
+      <reaction id="J1" reversible="false" fast="false">
+        <listOfReactants><speciesReference species="S" stoichiometry="1" constant="true"/></listOfReactants>
+        <kineticLaw><math xmlns="http://www.w3.org/1998/Math/MathML"><apply><times/><ci>k</ci><ci>S</ci></apply></math>
+        </kineticLaw>
+      </reaction>
+    </listOfReactions>
+    <listOfEvents>
+      <event id="E1" useValuesFromTriggerTime="true">
+        <trigger initialValue="true" persistent="true">
+          <math xmlns="http://www.w3.org/1998/Math/MathML"><apply><lt/><ci>S</ci><ci>thr</ci></apply></math>
+        </trigger>
+        <listOfEventAssignments>
+          <eventAssignment variable="S"><math xmlns="http://www.w3.org/1998/Math/MathML"><ci>top</ci></math></eventAssignment>
+        </listOfEventAssignments>
+      </event>
+    </listOfEvents>
+  </model>
+</sbml>
+"""
+
 # a closed cycle, which forgets nothing, and a dose into it
 CYCLE_ANT = """
 model cycle()
@@ -502,4 +536,5 @@ FILES = {
     "switch.ant": SWITCH_ANT, "two_rates.ant": TWO_RATES_ANT, "two_rates.net": TWO_RATES, "dose.ant": DOSE_ANT,
     "amount_dose.ant": AMOUNT_DOSE_ANT, "threshold.ant": THRESHOLD_ANT, "fed.ant": FED_ANT, "cell.ant": CELL_ANT,
     "amounts.xml": AMOUNTS_SBML, "hill.net": HILL, "cycle.ant": CYCLE_ANT,
+    "threshold.xml": THRESHOLD_SBML,
 }  # fmt: skip

@@ -281,16 +281,34 @@ def test_events_between_the_conditions_of_an_experiment(load, quotient):
 
 
 @pytest.mark.parametrize("changes", [("S = 1",), ("thr = 100",)])
-def test_an_event_that_a_condition_makes_fire_is_refused(load, changes):
+def test_an_event_that_a_condition_makes_fire_is_refused_where_the_model_is_no_sbml(load, changes):
     """S falls from 4 and would be refilled below thr = 1.5; the condition itself puts it there."""
     e = Experiment("e", "m", T[:4], (series("S", range(4)),), once("S = 4"), later=(Period(0.7, once(*changes)),))
     posterior = Posterior(problem(load("threshold.ant"), (e,), {"k": 0.6}))
-    with pytest.raises(InputError, match=r"the event at .*S.*thr.* fires at t = 0.7, just when a condition takes effect"):
+    with pytest.raises(InputError, match=r"the event at .*S.*thr.* fires just when a condition takes effect(.|\n)*is no SBML"):
         posterior.loss(posterior.u_from_theta({"k": 0.6}))
 
 
 def test_an_event_at_the_very_time_of_a_condition_is_refused(load):
     e = Experiment("e", "m", T, (series("A", range(6)),), None, later=(Period(1.3, once("kf = 1")),))
     posterior = Posterior(problem(load("cycle.ant"), (e,), {"kr": 0.6}))
-    with pytest.raises(InputError, match="fires at t = 1.3, just when"):
+    with pytest.raises(InputError, match="the event at .*tdose.* and a condition fall on one time, t = 1.3"):
         posterior.loss(posterior.u_from_theta({"kr": 0.6}))
+
+
+@pytest.mark.parametrize("changes", [("S = 0.5*S",), ("thr = 1.2*low", "top = S + low")])
+def test_an_event_that_a_condition_makes_fire_fires_after_it(load, quotient, changes):
+    """In SBML: S halves, or the threshold rises above it, and is refilled to `top` at once; later on as it falls to `thr`."""
+    times = np.array([0.0, 0.7, 0.71, 2.0, 2.8])
+    e = Experiment("e", "m", times, (series("S", range(5)),), once("S = s0"), later=(Period(0.7, once(*changes)),))
+    theta = {"k": 0.6, "s0": 4.0, "low": 2.4} if "low" in changes[0] else {"k": 0.6, "s0": 4.0, "top": 3.4}
+    posterior = Posterior(with_data(problem(load("threshold.xml"), (e,), theta), theta))
+    at_change = 4.0 * np.exp(-0.42)
+    thr, top = (2.88, at_change + 2.4) if "low" in theta else (at_change / 2 + 0.3, 3.4)
+    thr = thr if "low" in theta else 1.5
+    assert (at_change if "low" in theta else at_change / 2) < thr < top
+    refills = np.log(top / thr) / 0.6  # the time it takes from top to thr
+    after = top * np.exp(-0.6 * ((times[1:] - 0.7) % refills))
+    u = posterior.u_from_theta(theta)
+    np.testing.assert_allclose(posterior.predicted(u), [4.0, *after], rtol=1e-6)
+    assert_gradients(posterior, u, quotient, tolerance=2e-5)
