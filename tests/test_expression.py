@@ -95,6 +95,29 @@ def test_a_chain_of_operators_groups_as_in_python(text, x, y):
         ("cos(1)", np.cos(1)),
         ("tan(1)", np.tan(1)),
         ("tanh(1)", np.tanh(1)),
+        ("sinh(1) + cosh(1)", np.e),
+        ("sec(1)", 1 / np.cos(1)),
+        ("csc(1)", 1 / np.sin(1)),
+        ("cot(1)", 1 / np.tan(1)),
+        ("sech(-1)", 1 / np.cosh(1)),
+        ("csch(-1)", -1 / np.sinh(1)),
+        ("coth(-1)", -1 / np.tanh(1)),
+        ("asin(0.5)", np.pi / 6),
+        ("acos(0.5)", np.pi / 3),
+        ("atan(1)", np.pi / 4),
+        ("asec(2)", np.pi / 3),
+        ("acsc(-2)", -np.pi / 6),
+        ("acot(-1)", -np.pi / 4),
+        ("acot(0)", np.pi / 2),
+        ("asinh(sinh(1))", 1.0),
+        ("acosh(cosh(1))", 1.0),
+        ("atanh(tanh(1))", 1.0),
+        ("asech(0.5)", np.log(2 + np.sqrt(3))),
+        ("acsch(-2)", -np.log((1 + np.sqrt(5)) / 2)),
+        ("acoth(3)", 0.5 * np.log(2)),
+        ("log(1000, 10)", 3.0),
+        ("log(8, 2)", 3.0),
+        ("log(9, 3)", 2.0),
         ("abs(-3)", 3.0),
         ("sign(-3)", -1.0),
         ("min(2, 3)", 2.0),
@@ -110,6 +133,42 @@ def test_a_chain_of_operators_groups_as_in_python(text, x, y):
 )
 def test_functions_and_constants(text, value):
     assert parse(text).constant == pytest.approx(value, rel=1e-15)
+
+
+@pytest.mark.parametrize("name", ["sin", "cos", "tan", "sec", "csc", "cot", "sinh", "cosh", "tanh", "sech", "csch", "coth"])
+def test_an_inverse_function_has_two_spellings_and_inverts(name):
+    inverse = parse(f"a{name}({name}(x))")
+    assert inverse == parse(f"arc{name}({name}(x))") != parse(f"{name}(a{name}(x))")
+    x = np.array([0.1, 0.6, 1.5])
+    np.testing.assert_allclose(inverse({"x": x}), x, rtol=1e-13)
+
+
+CIRCULAR = ["sin", "cos", "tan", "sec", "csc", "cot"]
+OF_PETAB = [f"{arc}{name}{h}(x)" for arc in ("", "arc") for name in CIRCULAR for h in ("", "h")]
+
+
+@pytest.mark.parametrize("text", [*OF_PETAB, "log(x)", "log(x, 3)", "log(x, 10)", "log2(x)", "sign(x)", "pow(x, 3)"])
+def test_a_function_of_petab_is_that_of_its_package(text):
+    from petab.v1.math import sympify_petab
+
+    theirs = sympify_petab(text)
+    for x in (0.3, -0.4, 1.7, -2.6):
+        value = complex(theirs.subs({s: x for s in theirs.free_symbols}).evalf())
+        ours = parse(text)({"x": x})
+        assert ours == pytest.approx(value.real, rel=1e-14) if value.imag == 0 else np.isnan(ours)
+
+
+@pytest.mark.parametrize("name", ["sec", "cot", "asin", "arcsinh", "log"])
+def test_a_function_that_is_not_applied_is_a_name(name):
+    assert parse(f"{name}*x + {name}()").names == {name, "x"}
+    assert parse(f"{name}(x)*{name}").names == {name, "x"}
+
+
+def test_a_logarithm_reads_its_base():
+    e = parse("log(x, b)")
+    assert e.names == {"x", "b"} and e({"x": 32.0, "b": 2.0}) == 5.0
+    assert parse("log(x, 10)") == parse("log10(x)") and parse("log(x, 2)") == parse("log2(x)")
+    assert parse("log(x)") == parse("ln(x)")
 
 
 def test_truth_values_count_as_numbers():
@@ -146,7 +205,15 @@ def test_a_domain_error_is_silent_and_not_finite(text, recwarn):
 
 # derivatives
 
+TRIGONOMETRIC = [
+    "sec(x*y)", "csc(x)", "cot(x/y)", "sinh(x - y)", "cosh(x*y)", "sech(x)", "sech(-x)", "csch(x*y)", "csch(-x)",
+    "coth(y - 2*x)", "asin(x/y/7)", "acos(x/y/7)", "atan(x*y)", "asec(1 + x*y)", "asec(-1 - x)", "acsc(1 + x)",
+    "acsc(-1 - x)", "acot(x - 3*y)", "asinh(x - y)", "acosh(1 + x/y)", "atanh(x/y/7)", "asech(x/y/7)", "acsch(x)",
+    "acsch(-x*y)", "acoth(1 + x)", "acoth(-1 - x)", "log(x, y + 1)", "log(x + y, 10)", "log(x, 2)", "arcsin(x/5)^2",
+]  # fmt: skip
+
 RULES = [
+    *TRIGONOMETRIC,
     "x + y", "x - y", "x*y", "x/y", "y/x", "x^y", "x^3", "x^-1", "x^0.5", "2^x", "x^1", "x^0", "y^(x*y)", "-x", "exp(x*y)",
     "ln(x)", "log(x*y)", "log10(x)", "log2(x/y)", "sqrt(x + y)", "sin(x*y)", "cos(x)", "tan(x)", "tanh(x - y)",
     "(x*x)^(y/x)", "exp(-x)^2", "1/(1 + (y/x)^4)", "x - (y - x) - (x - y)", "x/y/x/x", "ln(exp(x)*exp(y))",
@@ -164,6 +231,37 @@ def test_each_derivative_rule_against_the_complex_step(text, name):
     for x, y in [(0.3, 0.7), (1.1, 0.4), (2.5, 1.9)]:
         at = {"x": x, "y": y}
         np.testing.assert_allclose(e.derivative(name)(at), complex_step(e, at, name), rtol=1e-13, atol=1e-15)
+
+
+@pytest.mark.parametrize("text", TRIGONOMETRIC)
+def test_a_trigonometric_tree_reads_back(text):
+    e, at = parse(text), {"x": 1.3, "y": 0.8}
+    assert parse(expression(e.node).text) == e
+    for name in ("x", "y"):
+        d = e.derivative(name)  # its branches are shared, those of its text are not
+        assert parse(d.text)(at) == d(at)
+
+
+@pytest.mark.parametrize("text, value, slope", [
+    ("sech(x)", 0.0, 0.0), ("csch(x)", 0.0, 0.0), ("coth(x)", 1.0, 0.0), ("tanh(x)", 1.0, 0.0), ("atan(x)", np.pi / 2, 0.0),
+    ("acot(x)", 0.0, 0.0), ("asec(x)", np.pi / 2, 0.0), ("acsch(x)", 0.0, 0.0), ("acoth(x)", 0.0, 0.0),
+])  # fmt: skip
+def test_far_out_a_bounded_function_is_at_its_limit(text, value, slope):
+    for x in (1e3, 1e200):
+        assert parse(text)({"x": x}) == pytest.approx(value, abs=1.1e-3 if text.startswith("a") else 0)
+        assert parse(text).derivative("x")({"x": x}) == pytest.approx(slope, abs=1.1e-6 if text.startswith("a") else 0)
+
+
+@pytest.mark.parametrize("text", ["tanh(x)", "coth(x)"])
+def test_a_slope_that_is_small_keeps_its_digits(text):
+    slope = 4 * np.exp(-36) * (1 if text == "tanh(x)" else -1)
+    assert parse(text).derivative("x")({"x": 18.0}) == pytest.approx(slope, rel=1e-12)
+
+
+@pytest.mark.parametrize("text", ["asin(x)", "acos(x)", "acosh(x)", "atanh(x)", "asech(x)"])
+def test_outside_of_its_domain_an_inverse_is_not_finite(text, recwarn):
+    assert not np.isfinite(parse(text)({"x": -2.0}))
+    assert not recwarn.list
 
 
 KINKED = ["abs(x - y)", "min(x*y, y)", "max(x, y^2)", "if(x > y, x^2, y*x)", "sign(x - y)*x", "(x > y)*x",
@@ -295,6 +393,11 @@ def test_a_branch_not_taken_leaves_no_trace():
         ("2 ^", "found 'the end'"),
         ("f(x)", "unknown function 'f'"),
         ("sin(1, 2)", "'sin' takes 1 argument, got 2"),
+        ("arcsin(1, 2)", "'arcsin' takes 1 argument, got 2"),
+        ("log(1, 2, 3)", "'log' takes 1 or 2 arguments, got 3"),
+        ("ln(1, 2)", "'ln' takes 1 argument, got 2"),
+        ("arcln(1)", "unknown function 'arcln'"),
+        ("arcbs(1)", "unknown function 'arcbs'"),
         ("min(1)", "'min' takes 2 arguments, got 1"),
         ("if(1, 2)", "'if' takes"),
         ("piecewise(1, 2)", "'piecewise' takes"),
@@ -454,3 +557,11 @@ def test_trees_and_numbers_become_expressions():
 def test_equal_texts_are_equal_expressions():
     assert parse("a + b") == parse("a + b") and hash(parse("a + b")) == hash(parse("a + b"))
     assert parse("a + b") != parse("a - b")
+
+
+@pytest.mark.parametrize("base", [Num(-2.0), Call("neg", (Name("x"),)), Call("!", (Name("x"),))])
+@pytest.mark.parametrize("operator", ["^", "*", "-"])
+def test_a_tree_with_a_signed_operand_reads_back_as_itself(base, operator):
+    for sides in ((base, Name("y")), (Name("y"), base)):
+        built = expression(Call(operator, sides))
+        assert parse(built.text)({"x": 2.0, "y": 2.0}) == built({"x": 2.0, "y": 2.0})

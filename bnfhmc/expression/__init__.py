@@ -129,8 +129,14 @@ def _text(root: Node) -> str:
         elif isinstance(node, Name):
             out.append(node.id)
         elif node.fn in BINDING:
-            out.append(f"({f' {node.fn} '.join(args)})")
+            sides = [f"({text})" if _signed(arg) else text for arg, text in zip(node.args, args, strict=True)]
+            out.append(f"({f' {node.fn} '.join(sides)})")
         else:
             sign = {"neg": "-", "!": "!"}.get(node.fn)
             out.append(f"{sign}({args[0]})" if sign else f"{node.fn}({', '.join(args)})")
     return out[-1]
+
+
+def _signed(node: Node) -> bool:
+    """Whether its text begins with a sign, which binds less than a power."""
+    return isinstance(node, Num) and node.value < 0 or isinstance(node, Call) and node.fn in ("neg", "!")

@@ -24,6 +24,12 @@ CONSTANTS = {"_pi": float(np.pi), "_e": float(np.e)}  # BioNetGen's names for th
 BINDING = {"||": 1, "&&": 2, "<": 4, "<=": 4, ">": 4, ">=": 4, "==": 4, "!=": 4,
             "+": 5, "-": 5, "*": 6, "/": 6, "^": 8}  # fmt: skip
 
+# other words for a function; the inverse functions have two spellings each, and acos is arccos
+SPELLED = {"log": "ln", "if": "piecewise", "pow": "^"} | {
+    f"arc{f}{h}": f"a{f}{h}" for f in ("sin", "cos", "tan", "sec", "csc", "cot") for h in ("", "h")
+}
+LOGARITHMS = {Num(2.0): "log2", Num(10.0): "log10"}  # exact at powers of their base, as a quotient is not
+
 
 class ExpressionError(ValueError):
     """The text is no expression; the message says what stands where."""
@@ -110,17 +116,25 @@ def _finite(token: str, text: str) -> Num:
 
 
 def _call(name: str, args: tuple[Node, ...]) -> Node:
-    spelled = {"log": "ln", "if": "piecewise", "pow": "^"}.get(name, name)
+    spelled = SPELLED.get(name, name)
     if spelled not in FUNCTIONS or spelled == "neg" or not (spelled[0].isalpha() or name == "pow"):
         known = ", ".join(f for f in FUNCTIONS if f[0].isalpha() and f != "neg")
         raise ExpressionError(f"unknown function '{name}'; known are {known}")
     if name == "if" and len(args) == 3:
         args = (args[1], args[0], args[2])
+    if name == "log" and len(args) == 2:
+        return _logarithm(*args)
     arity = FUNCTIONS[spelled].arity
     if (arity is not None and len(args) != arity) or (arity is None and (len(args) < 3 or len(args) % 2 == 0)):
-        wants = arity if arity is not None else "value, condition pairs and a last value as"
-        raise ExpressionError(f"'{name}' takes {wants} argument{'s' if arity != 1 else ''}, got {len(args)}")
+        wants = "1 or 2" if name == "log" else arity if arity is not None else "value, condition pairs and a last value as"
+        raise ExpressionError(f"'{name}' takes {wants} argument{'s' if wants != 1 else ''}, got {len(args)}")
     return Call(spelled, args)
+
+
+def _logarithm(x: Node, base: Node) -> Node:
+    """log(x, base) = ln x / ln base."""
+    exact = LOGARITHMS.get(base) if isinstance(base, Num) else None
+    return Call(exact, (x,)) if exact else Call("/", (Call("ln", (x,)), Call("ln", (base,))))
 
 
 def _tokens(text: str) -> list[tuple[str, int]]:

@@ -52,6 +52,8 @@ def operations(root: Node) -> Iterator[tuple[Node, tuple[int, ...]]]:
         if id(node) not in place:
             place[id(node)] = len(place)
             yield node, tuple(place[id(a)] for a in args)
+
+
 def _add(a: Node, b: Node) -> Node:
     return b if a == ZERO else a if b == ZERO else Call("+", (a, b))
 
@@ -76,6 +78,51 @@ def _pow(a: Node, b: Node) -> Node:
 
 def _fn(name: str, *args: Node) -> Node:
     return Call(name, args)
+
+
+def _neg(a: Node) -> Node:
+    return _sub(ZERO, a)
+
+
+def _sqrt(a: Node) -> Node:
+    return _fn("sqrt", a)
+
+
+def _square(a: Node) -> Node:
+    return _pow(a, Num(2.0))
+
+
+def _one_minus_square(x: Node) -> Node:
+    """1 − x², without its cancellation near ±1."""
+    return _mul(_sub(ONE, x), _add(ONE, x))
+
+
+def _one_plus_square(x: Node) -> Node:
+    return _add(ONE, _square(x))
+
+
+def _secant_root(x: Node) -> Node:
+    """|x| √(x² − 1)."""
+    return _mul(_fn("abs", x), _sqrt(_mul(_sub(x, ONE), _add(x, ONE))))
+
+
+def _abs(x: Any) -> Any:
+    """|x|; of a number with an imaginary step, ±x by the sign of its real part."""
+    return np.where(np.real(x) < 0, np.negative(x), x)[()] if np.iscomplexobj(x) else np.abs(x)
+
+
+def _inverse(x: Any) -> Any:
+    return np.divide(1.0, x)
+
+
+def _sech(x: Any) -> Any:
+    e = np.exp(-_abs(x))  # unlike 1/cosh, nothing overflows
+    return 2.0 * e / (1.0 + e * e)
+
+
+def _csch(x: Any) -> Any:
+    distance = _abs(x)
+    return np.copysign(2.0, np.real(x)) * np.exp(-distance) / -np.expm1(-2.0 * distance)
 
 
 def _piecewise(*args: Any) -> Any:
@@ -137,13 +184,35 @@ FUNCTIONS: dict[str, Function] = {
     "xlny": Function(2, xlogy, lambda a, d: _add(_mul(_fn("ln", a[1]), d[0]), _mul(_div(a[0], a[1]), d[1]))),
     "log10": Function(1, np.log10, _chain(lambda x: _div(Num(float(1 / np.log(10))), x))),
     "log2": Function(1, np.log2, _chain(lambda x: _div(Num(float(1 / np.log(2))), x))),
-    "sqrt": Function(1, np.sqrt, _chain(lambda x: _div(Num(0.5), _fn("sqrt", x)))),
+    "sqrt": Function(1, np.sqrt, _chain(lambda x: _div(Num(0.5), _sqrt(x)))),
     "sin": Function(1, np.sin, _chain(lambda x: _fn("cos", x))),
-    "cos": Function(1, np.cos, _chain(lambda x: _fn("neg", _fn("sin", x)))),
-    "tan": Function(1, np.tan, _chain(lambda x: _add(ONE, _pow(_fn("tan", x), Num(2.0))))),
-    "tanh": Function(1, np.tanh, _chain(lambda x: _sub(ONE, _pow(_fn("tanh", x), Num(2.0))))),
-    "abs": Function(1, np.abs, _chain(lambda x: _fn("sign", x))),
-    "sign": Function(1, np.sign, _flat),
+    "cos": Function(1, np.cos, _chain(lambda x: _neg(_fn("sin", x)))),
+    "tan": Function(1, np.tan, _chain(lambda x: _one_plus_square(_fn("tan", x)))),
+    "sec": Function(1, lambda x: _inverse(np.cos(x)), _chain(lambda x: _mul(_fn("sec", x), _fn("tan", x)))),
+    "csc": Function(1, lambda x: _inverse(np.sin(x)), _chain(lambda x: _neg(_mul(_fn("csc", x), _fn("cot", x))))),
+    "cot": Function(1, lambda x: _inverse(np.tan(x)), _chain(lambda x: _neg(_square(_fn("csc", x))))),
+    "asin": Function(1, np.arcsin, _chain(lambda x: _div(ONE, _sqrt(_one_minus_square(x))))),
+    "acos": Function(1, np.arccos, _chain(lambda x: _div(Num(-1.0), _sqrt(_one_minus_square(x))))),
+    "atan": Function(1, np.arctan, _chain(lambda x: _div(ONE, _one_plus_square(x)))),
+    "asec": Function(1, lambda x: np.arccos(_inverse(x)), _chain(lambda x: _div(ONE, _secant_root(x)))),
+    "acsc": Function(1, lambda x: np.arcsin(_inverse(x)), _chain(lambda x: _div(Num(-1.0), _secant_root(x)))),
+    "acot": Function(1, lambda x: np.arctan(_inverse(x)), _chain(lambda x: _div(Num(-1.0), _one_plus_square(x)))),
+    "sinh": Function(1, np.sinh, _chain(lambda x: _fn("cosh", x))),
+    "cosh": Function(1, np.cosh, _chain(lambda x: _fn("sinh", x))),
+    "tanh": Function(1, np.tanh, _chain(lambda x: _square(_fn("sech", x)))),
+    "sech": Function(1, _sech, _chain(lambda x: _neg(_mul(_fn("sech", x), _fn("tanh", x))))),
+    "csch": Function(1, _csch, _chain(lambda x: _neg(_mul(_fn("csch", x), _fn("coth", x))))),
+    "coth": Function(1, lambda x: _inverse(np.tanh(x)), _chain(lambda x: _neg(_square(_fn("csch", x))))),
+    "asinh": Function(1, np.arcsinh, _chain(lambda x: _div(ONE, _sqrt(_one_plus_square(x))))),
+    "acosh": Function(1, np.arccosh, _chain(lambda x: _div(ONE, _mul(_sqrt(_sub(x, ONE)), _sqrt(_add(x, ONE)))))),
+    "atanh": Function(1, np.arctanh, _chain(lambda x: _div(ONE, _one_minus_square(x)))),
+    "asech": Function(1, lambda x: np.arccosh(_inverse(x)),
+                      _chain(lambda x: _div(Num(-1.0), _mul(x, _sqrt(_one_minus_square(x)))))),
+    "acsch": Function(1, lambda x: np.arcsinh(_inverse(x)),
+                      _chain(lambda x: _div(Num(-1.0), _mul(_fn("abs", x), _sqrt(_one_plus_square(x)))))),
+    "acoth": Function(1, lambda x: np.arctanh(_inverse(x)), _chain(lambda x: _div(ONE, _one_minus_square(x)))),
+    "abs": Function(1, _abs, _chain(lambda x: _fn("sign", x))),
+    "sign": Function(1, lambda x: np.sign(np.real(x)), _flat),
     "min": Function(2, np.minimum, _choose("<=")),
     "max": Function(2, np.maximum, _choose(">=")),
     "piecewise": Function(None, _piecewise, _d_piecewise),

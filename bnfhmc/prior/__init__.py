@@ -15,6 +15,7 @@ from bnfhmc.prior.half_line import (
 )
 from bnfhmc.prior.interval import Beta, Uniform
 from bnfhmc.prior.parameter import Parameter, make_parameter
+from bnfhmc.prior.pushed import PushedForward, prior_in
 from bnfhmc.prior.real_line import Cauchy, Gumbel, Laplace, Logistic, Normal, StudentT
 from bnfhmc.prior.scale import LIN, LN, LOG10, LOGIT, SCALES, Scale
 from bnfhmc.prior.stack import PriorVector
@@ -24,6 +25,6 @@ __all__ = [
     "FAMILIES", "LIN", "LN", "LOG10", "LOGIT", "SCALES",
     "Beta", "Bijector", "Cauchy", "ChiSquare", "Exponential", "Gamma", "Gumbel", "HalfCauchy", "HalfNormal",
     "Identity", "Interval", "InverseGamma", "Laplace", "LocationScale", "Logistic", "LowerBounded", "Normal",
-    "Parameter", "Prior", "PriorVector", "Rayleigh", "Scale", "StudentT", "Transformed", "Truncated", "Uniform",
-    "UpperBounded", "Weibull", "bijector_for", "make_parameter",
+    "Parameter", "Prior", "PriorVector", "PushedForward", "Rayleigh", "Scale", "StudentT", "Transformed", "Truncated",
+    "Uniform", "UpperBounded", "Weibull", "bijector_for", "make_parameter", "prior_in",
 ]

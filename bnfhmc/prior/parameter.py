@@ -67,6 +67,7 @@ def make_parameter(
     lower: float | None = None,
     upper: float | None = None,
     initial: float | None = None,
+    start: Prior | None = None,
 ) -> Parameter:
     """The Parameter that a configuration's words and numbers describe.
 
@@ -76,6 +77,7 @@ def make_parameter(
     lower, upper: bounds in θ. They truncate the prior, in u; None, ∓inf or the end of the scale's domain leave
         that side open.
     initial: in θ, within the bounds and the support.
+    start: the density in u that random starts are drawn from.
 
     Raises InputError with every mistake found, each without file and line.
     """
@@ -98,9 +100,11 @@ def make_parameter(
             prior = _truncated(FAMILIES[found_family](**fields), found_scale, lower, upper, say)
     if initial is not None and found_scale is not None:
         _check_initial(initial, found_scale, prior if not wrong else None, say)
+    for sentence in start.check() if start is not None else ():
+        say(f"the density of its starts: {sentence}", "")
     if wrong or prior is None or found_scale is None:
         raise InputError(wrong)
-    return Parameter(name, prior, found_scale, None if initial is None else float(initial))
+    return Parameter(name, prior, found_scale, None if initial is None else float(initial), start)
 
 
 def _find_scale(scale: str, say: Say) -> Scale | None:

@@ -38,6 +38,7 @@ class PriorVector:
     parameters: Sequence[Parameter]
     support: tuple[np.ndarray, np.ndarray] = field(init=False, repr=False, compare=False)
     _priors: Groups[Prior] = field(init=False, repr=False, compare=False)
+    _starts: Groups[Prior] = field(init=False, repr=False, compare=False)
     _bijectors: Groups[Bijector] = field(init=False, repr=False, compare=False)
     _scales: Groups[Scale] = field(init=False, repr=False, compare=False)
 
@@ -49,6 +50,7 @@ class PriorVector:
             "parameters": chosen,
             "support": (ends[0], ends[1]),
             "_priors": _grouped([p.prior for p in chosen], _kind, _stacked),
+            "_starts": _grouped([p.prior if p.start is None else p.start for p in chosen], _kind, _stacked),
             "_bijectors": _grouped([p.bijector for p in chosen], _kind, _stacked),
             "_scales": _grouped([p.scale for p in chosen], lambda s: s, lambda same: same[0]),
         }
@@ -142,8 +144,17 @@ class PriorVector:
         return self.quantile(np.maximum(rng.random(len(self)), SMALLEST_DRAW))
 
     def sample_bulk(self, rng: np.random.Generator, mass: float = 0.8) -> Float[np.ndarray, " d"]:
-        """One draw of u with each component confined to the central `mass` of its prior."""
-        return self.quantile(0.5 + mass * (rng.random(len(self)) - 0.5))
+        """One draw of u to start from: d uniform numbers in the parameters' order, each through its quantile function.
+
+        A component is confined to the central `mass` of its prior. One whose parameter has a `start` is drawn from all
+        of that density instead, and held strictly inside the support of its prior.
+        """
+        q = rng.random(len(self))
+        own = np.array([p.start is not None for p in self.parameters], dtype=bool)
+        q = np.where(own, np.maximum(q, SMALLEST_DRAW), 0.5 + mass * (q - 0.5))
+        u = _spread(self._starts, q, lambda prior, part: prior.ppf(part))
+        lo, hi = self.support
+        return np.where(own, np.clip(u, np.nextafter(lo, np.inf), np.nextafter(hi, -np.inf)), u)
 
     def _terms_and_score(
         self, u: Float[np.ndarray, " d"]
@@ -194,15 +205,19 @@ def _grouped(
 
 
 def _kind(value: Any) -> Hashable:
-    """The class of a prior or bijector, with that of a prior inside."""
+    """The class of a prior or bijector, with the kind of a prior and the scales inside."""
     inner = [getattr(value, f.name) for f in fields(value) if f.init]
-    return (type(value), *(_kind(x) for x in inner if isinstance(x, Prior)))
+    return (type(value), *(x if isinstance(x, Scale) else _kind(x) for x in inner if isinstance(x, Prior | Scale)))
 
 
 def _stacked(alike: list[Any]) -> Any:
     """One dataclass of arrays from several of floats of the same kind."""
     columns = {f.name: [getattr(x, f.name) for x in alike] for f in fields(alike[0]) if f.init}
-    return type(alike[0])(**{
-        name: _stacked(values) if isinstance(values[0], Prior) else np.array(values, dtype=float)
-        for name, values in columns.items()
-    })
+    return type(alike[0])(**{name: _column(values) for name, values in columns.items()})
+
+
+def _column(values: list[Any]) -> Any:
+    """One field of several dataclasses of the same kind, which have the same scales."""
+    if isinstance(values[0], Prior):
+        return _stacked(values)
+    return values[0] if isinstance(values[0], Scale) else np.array(values, dtype=float)

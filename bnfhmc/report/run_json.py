@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bnfhmc.noise import Formula
+from bnfhmc.prior import Scale
 from bnfhmc.problem import Condition, Problem, Series, Settings
 from bnfhmc.report.constraints import Held
 from bnfhmc.report.folder import PROGRAM
@@ -75,6 +76,7 @@ def configuration(problem: Problem, settings: Settings) -> dict[str, Any]:
         **settings.model_dump(mode="json"),
         "parameters": [
             {"name": p.name, "scale": p.scale.name, "prior": plain(p.prior), "initial": plain(p.initial)}
+            | ({} if p.start is None else {"start": plain(p.start)})
             for p in problem.parameters
         ],
         "experiments": [
@@ -147,6 +149,8 @@ def plain(value: Any) -> Any:
         return {str(k): plain(v) for k, v in value.items()}
     if isinstance(value, Sequence) and not isinstance(value, str):
         return [plain(v) for v in value]
+    if isinstance(value, Scale):
+        return value.name
     if is_dataclass(value):
         own = {f.name: plain(getattr(value, f.name)) for f in fields(value) if f.init}
         return {"kind": type(value).__name__, **own}

@@ -89,6 +89,16 @@ def test_an_initial_value_on_a_bound_is_inside():
         assert make_parameter("k", "uniform", {}, "log10", 0.01, 7.0, bound).initial == bound
 
 
+def test_a_start_is_kept_and_a_start_that_is_no_density_is_a_mistake():
+    start = Uniform(-1.0, 1.0)
+    k = make_parameter("k", "uniform", {}, "log10", 0.01, 100.0, None, start)
+    assert k == Parameter("k", Uniform(-2.0, 2.0), LOG10, None, start) and k.start is start
+    assert make_parameter("k", "normal", NORMAL, "lin").start is None
+    said = mistakes("k", "normal", {"mean": 0.0, "sd": -1.0}, "lin", None, None, None, Normal(0.0, 0.0))
+    assert said == ["parameter 'k': sd must be > 0, got -1",
+                    "parameter 'k': the density of its starts: sd must be > 0, got 0"]
+
+
 @pytest.mark.parametrize("args, said", [
     (("k", "norml", {}, "lin"), "parameter 'k': unknown prior family 'norml'; did you mean 'normal'?"),
     (("k", "normal", NORMAL, "log1"), "parameter 'k': unknown scale 'log1'; did you mean 'log10'?"),

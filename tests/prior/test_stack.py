@@ -1,24 +1,44 @@
 """PriorVector: the same numbers as one parameter after the other, in one array expression a family."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bnfhmc.prior import LN, LOG10, LOGIT, SCALES, Normal, Parameter, PriorVector, Truncated, Uniform
+from bnfhmc.prior import (
+    LIN,
+    LN,
+    LOG10,
+    LOGIT,
+    SCALES,
+    Normal,
+    Parameter,
+    PriorVector,
+    PushedForward,
+    Truncated,
+    Uniform,
+    prior_in,
+)
 from tests.prior.cases import PRIORS
 
 INF = np.inf
 
 
 def everything():
-    """Every family whole, cut below, above and on both sides, on alternating scales."""
+    """Every family whole, cut below, above and on both sides, on alternating scales; some pushed to other scales."""
     parameters = []
     for name, prior in PRIORS.items():
         a, b = prior.ppf(0.2), prior.ppf(0.7)
         cut = [prior, Truncated(prior, a, INF), Truncated(prior, -INF, b), Truncated(prior, a, b)]
         scales = list({s.name: s for s in SCALES.values()}.values())
         parameters += [Parameter(f"{name} {i}", p, scales[i]) for i, p in enumerate(cut)]
+    for inner, outer in ((LIN, LN), (LN, LIN), (LIN, LOG10), (LOG10, LIN)):
+        for name in ("normal", "laplace", "gamma"):
+            p = prior_in(outer, PRIORS[name], inner)
+            parameters += [Parameter(f"{name}, {inner.name} in {outer.name}", p, outer),
+                           Parameter(f"{name}, {inner.name} in {outer.name}, cut", Truncated(p, p.ppf(0.1), INF), outer)]
     return parameters
 
 
@@ -142,6 +162,38 @@ def test_bulk_draws_stay_in_the_central_mass_and_fill_it():
         p = np.array([[k.prior.cdf(x) for x in column] for k, column in zip(PARAMETERS, draws.T, strict=True)])
         assert np.all(np.abs(p - 0.5) <= mass / 2 + 1e-9)
         assert np.all(np.ptp(p, axis=1) > 0.9 * mass)
+
+
+def with_starts(parameters, starts):
+    return [replace(p, start=starts.get(i)) for i, p in enumerate(parameters)]
+
+
+def test_a_start_is_drawn_from_its_own_density_and_leaves_the_others_as_they_are():
+    starts = {1: Normal(0.0, 0.1), 5: Uniform(-3.0, -2.0), 8: Normal(5.0, 0.1), 9: PushedForward(Normal(0.0, 1.0), LN, LIN)}
+    plain = [Parameter(f"{i}", Normal(0.1 * i, 2.0)) for i in range(8)] + [Parameter("u", Uniform(0.0, 9.0))] * 3
+    vector = PriorVector(with_starts(plain, starts))
+    for seed in range(20):
+        q = np.random.default_rng(seed).random(11)
+        u, without = (v.sample_bulk(np.random.default_rng(seed)) for v in (vector, PriorVector(plain)))
+        others = [i for i in range(11) if i not in starts]
+        assert np.array_equal(u[others], without[others])
+        assert np.array_equal(without, PriorVector(plain).quantile(0.5 + 0.8 * (q - 0.5)))
+        for i, start in starts.items():    # from all of the density, not its central mass
+            assert u[i] == pytest.approx(np.clip(start.ppf(q[i]), *plain[i].support), rel=1e-13)
+    # the prior, its density and its other draws know nothing of starts
+    x = vector.sample(np.random.default_rng(0))
+    assert np.array_equal(x, PriorVector(plain).sample(np.random.default_rng(0)))
+    assert vector.logpdf(x) == PriorVector(plain).logpdf(x)
+
+
+def test_a_start_is_held_strictly_inside_of_the_support():
+    wide = Normal(0.0, 1e3)
+    vector = PriorVector([Parameter("a", Uniform(0.0, 1.0), start=wide), Parameter("b", PRIORS["gamma"], start=wide),
+                          Parameter("c", Normal(0.0, 1.0), start=wide)])
+    lo, hi = vector.support
+    for seed in range(20):
+        u = vector.sample_bulk(np.random.default_rng(seed))
+        assert np.all((u > lo) & (u < hi)) and np.isfinite(vector.logpdf(u)) and np.isfinite(vector.z_from_u(u)).all()
 
 
 def test_no_parameters_and_any_sequence():

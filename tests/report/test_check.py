@@ -530,7 +530,7 @@ def test_the_json_says_what_the_tables_say(network):
     assert set(back) >= {"problem", "capabilities", "solves", "gradient", "forecast", "findings"}
     about = back["problem"]["parameters"]
     assert about[2]["support_u"] == [0.0, "inf"] and about[2]["acts_on"] == ["initial amount"]
-    assert about[0]["prior"] == {"family": "normal", "fields": {"mean": 0.0, "sd": 0.3}, "bounds": None}
+    assert about[0]["prior"] == {"family": "normal", "fields": {"mean": 0.0, "sd": 0.3}, "bounds": None, "on": None}
     assert back["capabilities"]["sensitivities"][0]["kind"] == ANALYTIC
     assert back["solves"]["experiments"][0]["columns"] == 3
     assert len(back["gradient"]) == 3 and {s["verdict"] for p in back["gradient"] for s in p["slopes"]} == {"ok"}

@@ -20,7 +20,7 @@ from bnfhmc.problem import Experiment, Problem
 from bnfhmc.report.check.words import many, noise_word, transform
 
 KINKED = {"abs": "abs", "min": "min", "max": "max"}  # continuous, with a slope that jumps
-JUMPING = {"piecewise": "if", "sign": "sign"} | {c: c for c in ("<", "<=", ">", ">=", "==", "!=")}
+JUMPING = {"piecewise": "if", "sign": "sign", "acot": "acot"} | {c: c for c in ("<", "<=", ">", ">=", "==", "!=")}
 
 ANALYTIC, QUOTIENTS, REFUSED, NONE = "analytic", "difference quotients", "refused", "none needed"
 

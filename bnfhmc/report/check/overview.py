@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import ClassVar
 
 import numpy as np
 
 from bnfhmc.model.protocol import Model
 from bnfhmc.noise import Formula
-from bnfhmc.prior import Parameter, Prior, Truncated
+from bnfhmc.prior import Parameter, Prior, PushedForward, Truncated
 from bnfhmc.problem import Condition, Experiment, Problem, Series
 from bnfhmc.report.check import words
 
@@ -89,16 +89,19 @@ class ExperimentFacts:
 
 @dataclass(frozen=True, slots=True)
 class PriorFacts:
-    """A prior family with its fields, and the interval it is cut to (None where it is not)."""
+    """A prior family with its fields, the interval it is cut to (None where it is not), and the scale that it is a density
+    on where that is another than the parameter's."""
 
     family: str
     fields: Mapping[str, float]
     bounds: Interval | None
+    on: str | None = None
 
     def __str__(self) -> str:
         said = ", ".join(f"{name} {value:g}" for name, value in self.fields.items())
         cut = "" if self.bounds is None else f" on [{self.bounds[0]:g}, {self.bounds[1]:g}]"
-        return f"{self.family}({said}){cut}"
+        of = "" if self.on is None else " of θ" if self.on == "lin" else f" of {self.on}(θ)"
+        return f"{self.family}({said}){of}{cut}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,9 +144,11 @@ def overview(problem: Problem) -> Overview:
 
 def prior_facts(prior: Prior) -> PriorFacts:
     """Family, fields and bounds."""
+    if isinstance(prior, PushedForward):
+        return replace(prior_facts(prior.prior), on=prior.inner.name)
     if isinstance(prior, Truncated):
         inner = prior_facts(prior.prior)
-        return PriorFacts(inner.family, inner.fields, (float(prior.lo), float(prior.hi)))
+        return replace(inner, bounds=(float(prior.lo), float(prior.hi)))
     own = {f.name: float(getattr(prior, f.name)) for f in fields(prior) if f.init}  # type: ignore[arg-type]
     return PriorFacts(words.family_of(prior), own, None)
 
