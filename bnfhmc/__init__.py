@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from bnfhmc.errors import FailedSolve, GradientMismatch, InputError, MissingTool, Mistake
     from bnfhmc.posterior import Evaluation, Posterior
     from bnfhmc.problem import Problem, Settings
-    from bnfhmc.read import load
+    from bnfhmc.read.problem import load
     from bnfhmc.run import sample
 
 __version__ = "0.1.0"
@@ -45,7 +45,7 @@ _HOME = {
     "Posterior": "bnfhmc.posterior",
     "Problem": "bnfhmc.problem",
     "Settings": "bnfhmc.problem",
-    "load": "bnfhmc.read",
+    "load": "bnfhmc.read.problem",
     "sample": "bnfhmc.run",
 }
 
