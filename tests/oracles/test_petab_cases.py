@@ -74,7 +74,7 @@ def test_petab_counts_the_same_of_our_simulations(case):
 def test_the_gradient_is_that_of_differences(case, quotient):
     at = case.at
     inside = np.where(at.u == 0.0, 0.05, at.u)  # a bound of many cases, where a difference would leave the prior's support
-    assert At(at.posterior, inside).gradient_error(quotient) < 1e-5
+    assert At(at.posterior, inside).gradient_error(quotient) < 1e-4
     z = at.posterior.z_from_u(inside)
-    by_differences = quotient(lambda x: at.posterior.evaluate(x).logp, z, step=1e-3)
-    np.testing.assert_allclose(at.posterior.evaluate(z).grad, by_differences, rtol=1e-5, atol=1e-5)
+    by_differences = quotient(lambda x: at.posterior.evaluate(x).logp, z, step=1e-2)
+    np.testing.assert_allclose(at.posterior.evaluate(z).grad, by_differences, rtol=1e-4, atol=1e-4)

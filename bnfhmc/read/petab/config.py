@@ -109,7 +109,7 @@ class _Reader:
 
     def text(self, node: yaml.Node, what: str) -> str | None:
         """The text of a scalar that is not empty."""
-        if isinstance(node, yaml.ScalarNode) and node.tag != "tag:yaml.org,2002:null" and node.value.strip():
+        if isinstance(node, yaml.ScalarNode) and not _is_null(node) and node.value.strip():
             return str(node.value).strip()
         self.mistakes.add(_line(node), f"{what} is no text")
         return None
@@ -129,7 +129,7 @@ class _Reader:
     def files(self, entries: Mapping[str, yaml.Node], key: str, required: bool, line: int = 1) -> tuple[File, ...]:
         """The files that a list, or a single text, names."""
         node = entries.get(key)
-        if node is None:
+        if node is None or _is_null(node):
             if required:
                 self.mistakes.add(line, f"'{key}' is missing", f"type '{key}: [<file>.tsv]'")
             return ()
@@ -144,6 +144,10 @@ class _Reader:
             close = nearest(key, known)
             if key not in known and (strict or close):
                 self.mistakes.add(_line(node), f"unknown key '{key}'", close or f"the keys are {', '.join(known)}")
+
+
+def _is_null(node: yaml.Node) -> bool:
+    return isinstance(node, yaml.ScalarNode) and node.value in ("", "null", "~")
 
 
 def _line(node: yaml.Node) -> int:
@@ -169,7 +173,7 @@ def _version(top: Mapping[str, yaml.Node], reader: _Reader) -> int | None:
 def _refuse_extensions(top: Mapping[str, yaml.Node], version: int, reader: _Reader) -> None:
     """An extension changes what a problem means, unless it says that it does not."""
     node = top.get("extensions")
-    if node is None or (isinstance(node, yaml.ScalarNode) and not node.value):
+    if node is None or _is_null(node):
         return
     for name, said in (reader.mapping(node, "'extensions'") or {}).items():
         inner = reader.mapping(said, f"extension '{name}'") or {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
@@ -40,9 +41,8 @@ class OpenModel:
         own = self.own(name)
         if own in self.model.outputs or own in self.model.quantities:
             return Name(own)
-        if self.sbml is not None and own in self.sbml.compartments:
-            return Num(self.sbml.compartments[own])
-        return None
+        size = self.sbml.compartments.get(own, math.nan) if self.sbml is not None else math.nan
+        return Num(size) if math.isfinite(size) else None
 
     @property
     def bound(self) -> dict[str, Node]:

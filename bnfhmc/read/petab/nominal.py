@@ -10,6 +10,7 @@ from bnfhmc.read.lines import finite
 from bnfhmc.read.mistakes import Mistakes
 from bnfhmc.read.petab.config import read_config
 from bnfhmc.read.petab.parameters import read_parameters
+from bnfhmc.read.petab.records import ParameterRecord
 from bnfhmc.read.petab.tables import Row, Rows, read_table
 
 OPTION = "--parameters"
@@ -22,8 +23,7 @@ def nominal(path: Path) -> dict[str, float]:
     path: the problem's YAML file. Raises InputError for a file that cannot be read.
     """
     mistakes = Mistakes(Path(path))
-    config = read_config(Path(path), mistakes)
-    records = {} if config is None else read_parameters(config, mistakes)
+    records = _records(mistakes)
     mistakes.raise_any()
     return {name: record.nominal for name, record in records.items() if record.nominal is not None}
 
@@ -34,7 +34,9 @@ def theta_at(path: Path, names: Sequence[str], entries: Iterable[str] = ()) -> d
     entries: ``name=value``, or the name of a parameter table (.tsv); of two for one parameter the later counts. A fixed
     parameter may be named with the value that it has. Raises InputError with everything that is wrong.
     """
-    mistakes, known = Mistakes(Path(path)), nominal(path)
+    mistakes = Mistakes(Path(path))
+    records = _records(mistakes)
+    known = {name: record.nominal for name, record in records.items() if record.nominal is not None}
     here, theta = mistakes.at(Path(OPTION)), {n: v for n, v in known.items() if n in names}
     for entry in entries:
         name, equals, value = entry.partition("=")
@@ -43,11 +45,16 @@ def theta_at(path: Path, names: Sequence[str], entries: Iterable[str] = ()) -> d
             continue
         for name, row in _rows(Path(entry), here):
             _give(theta, names, known, name, row.get(VALUE), row.line, mistakes.at(row.path))
-    missing = [n for n in names if n not in theta]
-    for name in missing if not mistakes.found else ():
-        mistakes.add(None, f"parameter '{name}' has no nominalValue", f"type {OPTION} {name}=<value>")
+    for name in (n for n in names if n not in theta and n in records and not mistakes.found):
+        row = records[name].row
+        mistakes.at(row.path).add(row.line, f"parameter '{name}' has no {VALUE}", f"type {OPTION} {name}=<value>")
     mistakes.raise_any()
     return {n: theta[n] for n in names}
+
+
+def _records(mistakes: Mistakes) -> Mapping[str, ParameterRecord]:
+    config = read_config(mistakes.path, mistakes)
+    return {} if config is None else read_parameters(config, mistakes)
 
 
 def _give(

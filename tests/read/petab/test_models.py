@@ -162,7 +162,21 @@ def test_bngl_with_species_by_mapped_names(petab, quotient):
         return 12 * 0.8 / 1.1 + (start - 12 * 0.8 / 1.1) * np.exp(-1.1 * t)
 
     np.testing.assert_allclose(at.simulations, [2, bound(2, 4), 0, bound(0, 1), 12], rtol=1e-6, atol=1e-9)
-    assert at.gradient_error(quotient) < 1e-5
+    assert at.gradient_error(quotient) < 1e-4
+
+
+def test_bngl_with_an_initial_amount_that_is_estimated_by_a_mapped_name(petab, quotient):
+    (petab.path / "model.bngl").write_text(BNGL)
+    problem = petab.load(
+        2,
+        YAML_BNGL,
+        mapping="petabEntityId | modelEntityId\nfree | A(b~u)\nbound | A(b~p)",
+        parameters="parameterId | lowerBound | upperBound | nominalValue | estimate\nfree | 1 | 20 | 6 | true",
+        observables="observableId | observableFormula | noiseFormula\nobs_a | bound / 2 | 1",
+    )
+    at = At.theta(problem, [6])
+    np.testing.assert_allclose(at.simulations, [0, 2 * (1 - np.exp(-0.75 * 3))], rtol=1e-6, atol=1e-9)
+    assert at.gradient_error(quotient) < 1e-4
 
 
 def test_bngl_mistakes_are_found_without_petabs_linter(petab):
