@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from enum import Enum, IntEnum
 from pathlib import Path
@@ -18,13 +18,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from bnfhmc.errors import InputError, MissingTool
+from bnfhmc.errors import InputError, MissingTool, Mistake, nearest
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from bnfhmc.problem import Problem
     from bnfhmc.report.check import Section
+    from bnfhmc.report.petab_score import Score
     from bnfhmc.run import Outcome
 
 
@@ -64,7 +65,10 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-Conf = Annotated[Path, typer.Argument(metavar="CONF", help="The configuration, in PyBNF's format.", show_default=False)]
+Conf = Annotated[
+    Path,
+    typer.Argument(metavar="CONF", show_default=False, help="A PyBNF configuration (.conf), or a PEtab problem (.yaml)."),
+]
 Output = Annotated[
     Path | None,
     typer.Option("-o", "--output-dir", metavar="DIR", show_default=False,
@@ -96,6 +100,7 @@ def _bnfhmc(
     Example:
       bnfhmc check fit.conf
       bnfhmc run fit.conf -o results
+      bnfhmc run problem.yaml -o results
     """
 
 
@@ -103,6 +108,13 @@ def _bnfhmc(
 def run(
     conf: Conf,
     output_dir: Output = None,
+    method: Annotated[
+        str | None,
+        typer.Option(metavar="METHOD", show_default=False, help="How to sample, such as nuts. Replaces method of CONF."),
+    ] = None,
+    chains: Annotated[int | None, typer.Option(min=1, max=10_000, metavar="N", help="Replaces chains of CONF.")] = None,
+    num_warmup: Annotated[int | None, typer.Option(min=0, metavar="N", help="Replaces num_warmup of CONF.")] = None,
+    num_samples: Annotated[int | None, typer.Option(min=1, metavar="N", help="Replaces num_samples of CONF.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the finished run in the folder.")] = False,
     cores: Annotated[int | None, typer.Option(min=1, metavar="N", help="CPU cores to use. [default: all]")] = None,
     seed: Annotated[int | None, typer.Option(min=0, metavar="N", help="Replaces random_seed of CONF.")] = None,
@@ -117,6 +129,7 @@ def run(
     \b
     Example:
       bnfhmc run fit.conf -o results --cores 4 --seed 7
+      bnfhmc run problem.yaml --method nuts
     \b
     Ends with
       0  converged
@@ -128,7 +141,13 @@ def run(
         import bnfhmc
         from bnfhmc import run as runs
 
-        problem = runs.with_settings(bnfhmc.load(conf, allow_callable=allow_callable), random_seed=seed)
+        if method is not None and method not in runs.METHODS:
+            known = f"the methods are {', '.join(runs.METHODS)}"
+            raise InputError(Mistake(f"unknown method '{method}'", nearest(method, runs.METHODS) or known, "--method"))
+        problem = runs.with_settings(
+            bnfhmc.load(conf, allow_callable=allow_callable), method=method, chains=chains, num_warmup=num_warmup,
+            num_samples=num_samples, random_seed=seed,
+        )  # fmt: skip
         folder = runs.result_path(problem, output_dir)
         console = _console()
         if not quiet:
@@ -172,6 +191,80 @@ def check(
         console = _console()
         for section in _examined(conf, point, allow_callable):
             print_section(console, section)
+
+
+@app.command("petab-score")
+def petab_score(
+    problem: Annotated[Path, typer.Argument(metavar="PROBLEM", show_default=False, help="A PEtab problem (.yaml).")],
+    parameters: Annotated[
+        list[str] | None,
+        typer.Option("-p", "--parameters", metavar="NAME=VALUE|FILE.tsv", show_default=False,
+                     help="In place of nominal values, in the parameters' own units; may be repeated."),
+    ] = None,
+    debug: Debug = False,
+) -> None:  # fmt: skip
+    """Print the log-likelihood, chi2, simulations and gradient of a PEtab problem, as JSON.
+
+    At the nominal values of its parameter table, or at those given. `gradient.llh` is by the parameters themselves,
+    `gradient.log_posterior` and `log_prior` are on the parameters' scales. Simulations are in the order of the
+    measurement table.
+
+    \b
+    Example:
+      bnfhmc petab-score problem.yaml
+      bnfhmc petab-score problem.yaml -p k1=0.5 -p k2=3
+      bnfhmc petab-score problem.yaml -p fitted.tsv > score.json
+    \b
+    Ends with
+      0  everything was solved
+      1  an experiment could not be solved; its name and why are in the object
+      2  a bad command or file
+    """
+    with _exit_codes(debug):
+        from bnfhmc import __version__
+        from bnfhmc.report import petab_score as scores
+        from bnfhmc.report.check import to_json
+
+        with redirect_stdout(sys.stderr):
+            record, error = scores.record(__version__, str(problem), lambda: _score(problem, parameters or ()))
+        print(to_json(record))
+        if error is not None:
+            raise error
+
+
+@app.command()
+def convert(
+    source: Annotated[
+        Path, typer.Argument(metavar="SOURCE", show_default=False, help="A .conf, or the .yaml of a PEtab problem.")
+    ],
+    target: Annotated[Path, typer.Argument(metavar="FOLDER", show_default=False, help="Where the files are written.")],
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files of the same names there.")] = False,
+    debug: Debug = False,
+) -> None:
+    """Write a PyBNF configuration as a PEtab problem, or a PEtab problem as a configuration.
+
+    What is written is read again and compared with the source. Where the other format cannot say something, it is named
+    and nothing is written; what takes another form is said.
+
+    \b
+    Example:
+      bnfhmc convert fit.conf problem/
+      bnfhmc convert problem.yaml fit/
+    \b
+    Ends with
+      0  written
+      2  a bad command or file, or something that the other format cannot say
+      1  another error
+    """
+    with _exit_codes(debug):
+        from bnfhmc.report.text import printable
+        from bnfhmc.write import convert as write
+
+        with redirect_stdout(sys.stderr):
+            written = write(source, target, overwrite=overwrite)
+        for note in written.notes:
+            _say(f"note: {note}")
+        print(f"written: {printable(str(written.paths[0]))} and {len(written.paths) - 1} more files beside it")
 
 
 def main() -> None:
@@ -252,6 +345,19 @@ def _check_as_json(conf: Path, point: Point, allow_callable: bool) -> None:
     print(to_json(record))
     if error is not None:
         raise error
+
+
+def _score(path: Path, parameters: Sequence[str]) -> Score:
+    import bnfhmc
+    from bnfhmc.posterior import Posterior
+    from bnfhmc.read.petab.nominal import theta_at
+    from bnfhmc.report.petab_score import score
+
+    if path.suffix.lower() not in (".yaml", ".yml"):
+        hint = f"type 'bnfhmc convert {path.name} <folder>' first" if path.suffix == ".conf" else ""
+        raise InputError(Mistake("no PEtab problem: the name of one ends in .yaml", hint, path))
+    problem = bnfhmc.load(path)
+    return score(Posterior(problem), theta_at(path, problem.names, parameters))
 
 
 def _plan(problem: Problem, folder: Path) -> str:
