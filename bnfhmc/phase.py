@@ -88,7 +88,8 @@ class Phase:
     _hosts: dict[int, int] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.asked = tuple(dict.fromkeys((*self.outputs, *self.state, *self.watched)))
+        wanted = tuple(dict.fromkeys((*self.outputs, *self.state, *self.watched)))
+        self.asked = wanted or self.model.outputs[:1]  # formulas may read none, and rows are still to be counted
         self._ends = [self.asked.index(n) for n in self.state]
         self._watched = [self.asked.index(n) for n in self.watched]
         self.species = tuple(q for q in self.model.quantities if q in self.model.amounts)

@@ -312,3 +312,12 @@ def test_an_event_that_a_condition_makes_fire_fires_after_it(load, quotient, cha
     u = posterior.u_from_theta(theta)
     np.testing.assert_allclose(posterior.predicted(u), [4.0, *after], rtol=1e-6)
     assert_gradients(posterior, u, quotient, tolerance=2e-5)
+
+
+def test_an_observable_may_read_parameters_alone(load, quotient):
+    e = Experiment("e", "m", T, (series("2*ksyn + 0*kdeg", [0, 3]),), None)
+    theta = {"ksyn": 2.2, "kdeg": 0.45}
+    posterior = Posterior(with_data(problem(load("turnover.net"), (e,), theta), theta))
+    u = posterior.u_from_theta(theta)
+    np.testing.assert_allclose(posterior.predicted(u), [4.4, 4.4])
+    assert_gradients(posterior, u, quotient)

@@ -69,7 +69,8 @@ def test_of_two_values_the_later_counts(problem, tmp_path):
 
 def test_a_parameter_without_any_value_is_named(problem):
     assert said(problem, FREE) == [
-        f"{problem.parent / 'tables' / 'parameters.tsv'}:5: parameter 'sigma' has no nominalValue; type --parameters sigma=<value>"
+        f"{problem.parent / 'tables' / 'parameters.tsv'}:5: parameter 'sigma' has no nominalValue; "
+        "type --parameters sigma=<value>"
     ]
 
 
