@@ -81,7 +81,7 @@ class Observed:
             for name, d in formula.quantities.items():
                 if name in dm:
                     grad += (w * d(self._env[s])) @ np.broadcast_to(dm[name], (len(y), len(of.names)))
-        return grad + (on_y.ravel() @ dy.reshape(y.size, -1)) @ G
+        return grad + (on_y.ravel() @ dy.reshape(y.size, dy.shape[2])) @ G
 
     def slopes(self) -> Float[np.ndarray, "row column d"]:
         """∂P/∂θ."""
