@@ -199,7 +199,7 @@ def examine(case: Case) -> tuple[list[Cell], str]:
 
 def tightly(path: Path, **options: Any) -> Model:
     """A model whose solves are exact enough for difference quotients of flat directions."""
-    return load_model(path, **options | {"rtol": 1e-12, "atol": 1e-14})
+    return load_model(path, **options | {"rtol": 1e-12, "atol": 1e-14, "timeout_s": 10.0})
 
 
 def theta_gradient(posterior: Posterior, theta: Mapping[str, float], found: Mapping[str, float]) -> Cell:
@@ -217,7 +217,7 @@ def theta_gradient(posterior: Posterior, theta: Mapping[str, float], found: Mapp
             total += -math.inf if isinstance(solved, Failure) else float(like.pointwise(solved).sum())
         return Evaluation(total, np.zeros(at.size), "ok" if math.isfinite(total) else "nonfinite")
 
-    solved = [like.solve(theta, True) for like in posterior.experiments]
+    solved: list[Any] = [like.solve(theta, True) for like in posterior.experiments]
     slope = -np.sum([like.loss_gradient(s)[1] for like, s in zip(posterior.experiments, solved, strict=True)], axis=0)
     F = np.sum([like.fisher(s) for like, s in zip(posterior.experiments, solved, strict=True)], axis=0)
     widest = np.where(at == 0.0, 0.1, np.abs(at))
@@ -233,15 +233,18 @@ def theta_gradient(posterior: Posterior, theta: Mapping[str, float], found: Mapp
 def posterior_gradient(posterior: Posterior) -> Cell:
     """∂log π/∂z beside central differences, at the nominal values and at two places around them, which a seed fixes.
 
-    A nominal value on or near a bound, where z is far out and π flat, is replaced by the prior's median.
+    A nominal value on or near a bound, where z is far out and π flat, is replaced by the prior's median where that can be
+    solved.
     """
     spread, middle = prior_spread(posterior), first_place(posterior, "prior").z
-    nominal = first_place(posterior, "initial").z
-    nominal = np.where(np.abs(nominal - middle) > 5.0 * spread, middle, nominal)
+    given = first_place(posterior, "initial").z
+    nominal = np.where(np.abs(given - middle) > 5.0 * spread, middle, given)
+    if posterior.evaluate(nominal).status != "ok":
+        nominal = given
     rng = np.random.default_rng(1)
     slopes: list[Slope] = []
     for direction in (np.zeros(posterior.dim), *rng.standard_normal((2, posterior.dim))):
-        for far in NEIGHBOUR * 0.1 ** np.arange(4):  # nearer, where a solve fails
+        for far in NEIGHBOUR * np.array([1.0, -1.0, 0.01, -0.01]):  # elsewhere, where a solve fails
             z = nominal + far * spread * direction
             if (here := posterior.evaluate(z)).status == "ok":
                 break

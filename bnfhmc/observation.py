@@ -40,7 +40,7 @@ class Observed:
         self._of, self._solved, self._theta = observation, solved, theta
         self._applied: list[Applied | None] = []
         if observation.plain is not None:
-            self.P = solved.y[:, observation.plain]
+            self.P = solved.y if observation.whole else solved.y[:, observation.plain]
             return
         outputs = self.outputs
         of_series, of_noise = {**theta, **solved.m, **outputs}, {**solved.m, **theta, **outputs}
@@ -65,6 +65,8 @@ class Observed:
     ) -> Float[np.ndarray, " d"]:
         """Σ weight · ∂P/∂θ, plus Σ w · ∂y/∂θ for weights w that lie on outputs directly."""
         of, (y, dy, G, _, dm) = self._of, self._solved
+        if of.whole and not on_outputs:
+            return (weight.ravel() @ dy.reshape(y.size, dy.shape[2])) @ G
         on_y, grad = np.zeros(y.shape), np.zeros(len(of.names))
         for name, w in (on_outputs or {}).items():
             on_y[:, of.column[name]] += w
@@ -111,7 +113,8 @@ class Observation:
     A name in a formula is, in this order, an output of the model, a quantity of the model as the condition sets it, or a
     free parameter. ``noise``: formulas of noise parameters that read outputs, where a free parameter comes before a quantity
     of its name, as it does in formulas that read none; ``constrained``: outputs that constraints
-    read. Raises InputError for a name that is none of them.
+    read. ``plain``: the output that each series is, where every one is an output as it stands; ``whole``: whether those are
+    all the outputs, in their order. Raises InputError for a name that is none of them.
     """
 
     experiment: str
@@ -125,6 +128,7 @@ class Observation:
     formulas: tuple[_Formula, ...] = field(init=False)
     data: tuple[SeriesData, ...] = field(init=False)
     plain: list[int] | None = field(init=False)
+    whole: bool = field(init=False)
     column: dict[str, int] = field(init=False)
     parameter: dict[str, int] = field(init=False)
 
@@ -151,6 +155,7 @@ class Observation:
         direct = all(isinstance(s.observable.node, Name) and not s.transforms for s in self.series) and not self.noise
         named = [next(iter(f.expression.names), "") for f in self.formulas] if direct else []
         self.plain = [self.column[n] for n in named] if direct and set(named) <= self.column.keys() else None
+        self.whole = self.plain == list(range(len(self.outputs)))
 
     def observe(self, theta: Theta, solved: Solved) -> Observed:
         """The predictions at θ."""

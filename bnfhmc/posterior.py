@@ -9,14 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from math import isfinite
 from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
 from bnfhmc.errors import FailedSolve, InputError, Mistake, nearest
-from bnfhmc.likelihood import ExperimentLikelihood, failure_of
-from bnfhmc.model.protocol import Failure, FailureKind
+from bnfhmc.likelihood import ExperimentLikelihood, Pool, batches, failure_of, finite, shared_times
+from bnfhmc.model.protocol import Failure, FailureKind, Model
 from bnfhmc.objective import TargetLikelihood
 from bnfhmc.prior import PriorVector
 from bnfhmc.problem import Problem
@@ -44,18 +45,21 @@ class Measurement(NamedTuple):
 class Posterior:
     """The posterior of a Problem, in its parameters' declaration order.
 
-    Vectors are u[d] unless they are called theta or z. One instance serves one thread; `clone` makes another.
+    Vectors are u[d] unless they are called theta or z. One instance serves one caller at a time; `clone` makes another.
+    ``threads``: how many of its experiments it solves at once, each on models of its own; the numbers do not depend on it.
     Raises InputError where the problem names an output or a parameter that nothing has.
     """
 
-    def __init__(self, problem: Problem):
-        self.problem = problem
+    def __init__(self, problem: Problem, threads: int = 1):
+        self.problem, self.threads = problem, threads
         self.names = problem.names
         self.prior = PriorVector(problem.parameters)
-        self._likelihoods: list[Any] = [
-            ExperimentLikelihood(e, problem.models[e.model], self.names) for e in problem.experiments
-        ]
+        self._likelihoods: list[Any] = [*self._replica(problem.models)]
+        self._batches = batches(problem.experiments)
+        self._pool: Pool | None = None
+        self._order = [i for batch in self._batches for i in batch]
         if problem.target is not None:
+            self._order.append(len(self._likelihoods))
             self._likelihoods.append(TargetLikelihood(problem.target, self.names))
         if getattr(problem.settings, "sensitivity_fallback", "warn") == "error" and self.notes:
             raise InputError(Mistake(note, "type 'sensitivity_fallback = warn' to accept it") for note in self.notes)
@@ -104,7 +108,7 @@ class Posterior:
 
     def clone(self) -> Posterior:
         """An independent copy for another thread."""
-        return Posterior(replace(self.problem, models={k: m.clone() for k, m in self.problem.models.items()}))
+        return Posterior(replace(self.problem, models=self._cloned_models()), self.threads)
 
     # coordinates
 
@@ -196,12 +200,12 @@ class Posterior:
         place = self.prior.transform(z)
         u = np.asarray(place.u)
         log_prior, score = self.prior.logpdf_and_score(u)
-        loss = self._loss_and_gradient(u) if np.isfinite(log_prior) else OUTSIDE
+        loss = self._loss_and_gradient(u) if isfinite(log_prior) else OUTSIDE
         if isinstance(loss, Failure):
             return Evaluation(-np.inf, np.zeros(self.dim), str(loss.kind))
-        logp = float(log_prior - loss[0] + np.sum(place.log_du_dz))
+        logp = float(log_prior - loss[0] + np.add.reduce(place.log_du_dz))
         grad = (score - loss[1]) * place.du_dz + place.dlog_du_dz
-        if not (np.isfinite(logp) and np.isfinite(grad).all()):
+        if not (isfinite(logp) and finite(grad)):
             return Evaluation(-np.inf, np.zeros(self.dim), str(FailureKind.NONFINITE))
         return Evaluation(logp, grad, "ok")
 
@@ -224,16 +228,36 @@ class Posterior:
 
     def _solve(self, u: Float[np.ndarray, " d"], gradient: bool) -> list[Any] | Failure:
         native = self.prior.theta_from_u(np.asarray(u, dtype=float))
-        if not np.isfinite(native).all():
+        if not finite(native):
             return OUTSIDE
         theta = dict(zip(self.names, native.tolist(), strict=True))
-        predictions = []
-        for e in self._likelihoods:
-            p = e.solve(theta, gradient)
+        if self.threads > 1 and len(self._batches) > 1:
+            return self._solve_at_once(theta, gradient)
+        solved: list[Any] = [None] * len(self._likelihoods)
+        for i in self._order:
+            solved[i] = p = self._likelihoods[i].solve(theta, gradient)
             if isinstance(p, Failure):
                 return p
-            predictions.append(p)
-        return predictions
+        return solved
+
+    def _solve_at_once(self, theta: Mapping[str, float], gradient: bool) -> list[Any] | Failure:
+        if self._pool is None:
+            others = [self._replica(self._cloned_models()) for _ in range(min(self.threads, len(self._batches)) - 1)]
+            self._pool = Pool([self.experiments, *others], self._batches)
+        solved = self._pool.solve(theta, gradient)
+        if isinstance(solved, Failure) or self.problem.target is None:
+            return solved
+        target = self._likelihoods[-1].solve(theta, gradient)
+        return target if isinstance(target, Failure) else [*solved, target]
+
+    def _replica(self, models: Mapping[str, Model]) -> list[ExperimentLikelihood]:
+        """The likelihoods of the experiments on these models."""
+        times = shared_times(self.problem.experiments)
+        return [ExperimentLikelihood(e, models[e.model], self.names, t)
+                for e, t in zip(self.problem.experiments, times, strict=True)]  # fmt: skip
+
+    def _cloned_models(self) -> dict[str, Model]:
+        return {name: model.clone() for name, model in self.problem.models.items()}
 
     def solved(self, u: Float[np.ndarray, " d"], gradient: bool = True) -> list[Any]:
         """Each likelihood's prediction at u, with its sensitivities where `gradient`; FailedSolve where there is none."""

@@ -14,6 +14,9 @@ from bnfhmc.phase import Passed, Phase, Solved, State, Theta
 from bnfhmc.problem import Experiment, Scan
 from bnfhmc.routing import DOSE, Routing, route
 
+# Pre-equilibration ends before the measured phase starts, so that an event at the start is an event of the latter.
+ENDED = 1.0 + 1e-6
+
 
 class Simulation:
     """θ → the outputs of one experiment.
@@ -63,7 +66,7 @@ class Simulation:
             times = np.array([np.inf]) if experiment.before is not None else stretches[0][0][:1]
             routing, nothing = route(model, experiment.before, names), frozenset[str]()
             t_max, start = experiment.t_max, _first(experiment)
-            self.before = Phase(routing, model, times, np.arange(0), (), nothing, t_max, state(0), start - t_max)
+            self.before = Phase(routing, model, times, np.arange(0), (), nothing, t_max, state(0), start - t_max * ENDED)
         self._refuse_wrong_gradients()
 
     @property
@@ -123,8 +126,9 @@ class Simulation:
         ended = {**own, **past.values, **past.end.by_name(), "time": t}
         earlier, later = {**ended, "time": np.nextafter(t, -np.inf)}, {**own, **now.values, **began, "time": t}
         whose = f"experiment '{self.experiment.name}'"
+        first = self.experiment.before is not None and past.rows.y.size == 0 and t == _first(self.experiment)
         for e in self.triggers:
-            if not e(earlier) and e(ended):  # it may have fired at the end of the phase before, or not
+            if not first and not e(earlier) and e(ended):  # it may have fired at the end of the phase before, or not
                 raise InputError(Mistake(f"{whose}: the event at {e.text} and a condition fall on one time, t = {t:g}",
                                          "move one of the two"))  # fmt: skip
         for n, x in now.values.items():  # an event whose trigger counts as false at every start
@@ -200,7 +204,7 @@ def _refuse_periods(e: Experiment) -> None:
 
 def _triggers(e: Experiment, model: Model, phases: int) -> tuple[Expression, ...]:
     """The conditions that events fire at, where a change between two phases could make one true."""
-    if not model.triggers or (phases == 1 and e.before is None):
+    if (phases == 1 and e.before is None) or not model.triggers:
         return ()
     unknown = {n for t in model.triggers for n in t.names} - {*model.outputs, *model.quantities, "time"}
     if unknown:

@@ -15,6 +15,7 @@ from dataclasses import replace
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Literal
 
 from bnfhmc.errors import InputError, MissingTool, Mistake
 from bnfhmc.expression import Expression, ExpressionError, expression, parse, substitute
@@ -26,7 +27,8 @@ from bnfhmc.model.bngl import (
     with_parameters,
     without_comments,
 )
-from bnfhmc.model.network import TIMEOUT_S, Network, Tolerances, open_network
+from bnfhmc.model.limits import TIMEOUT_S, Tolerances
+from bnfhmc.model.network import Network, open_network
 
 SUFFIXES = (".bngl", ".net", ".xml", ".sbml", ".ant")
 
@@ -41,15 +43,19 @@ def load_model(
     rtol: float = 1e-8,
     atol: float = 1e-8,
     timeout_s: float = TIMEOUT_S,
+    gradient_rtol: float | None = None,
+    gradient_atol: float | None = None,
+    sensitivity_error_control: bool = True,
+    sensitivity_method: Literal["staggered", "simultaneous"] = "staggered",
 ) -> Network:
     """Read a model file.
 
     ``free``: the configuration's free parameters with a value each; those a .bngl uses as undefined ``x__FREE`` names are
     added to its parameters block. ``settable``: names the configuration sets or fits; those that a .bngl or .net computes
     from other parameters become parameters of their own, with the file's expression as what they are otherwise.
-    ``generate_network``: BNG2.pl options that replace the file's actions. ``timeout_s``:
-    seconds a single solve may take. Raises InputError for a file that cannot be read and MissingTool for what BNGL or
-    Antimony need and the machine lacks.
+    ``generate_network``: BNG2.pl options that replace the file's actions. ``timeout_s``: seconds a single solve may take.
+    ``gradient_rtol`` and what follows: see `bnfhmc.model.limits.Tolerances`. Raises InputError for a file that cannot be
+    read and MissingTool for what BNGL or Antimony need and the machine lacks.
     """
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
@@ -58,7 +64,7 @@ def load_model(
         raise InputError(Mistake("model file not found", "", path))
     if suffix == ".ant" and find_spec("antimony") is None:
         raise MissingTool(f"{path}: Antimony models need the package antimony: pip install 'bnfhmc[antimony]'")
-    tolerances = Tolerances(rtol, atol)
+    tolerances = Tolerances(rtol, atol, gradient_rtol, gradient_atol, sensitivity_error_control, sensitivity_method)
     if suffix not in (".bngl", ".net"):
         return open_network(path, name, tolerances, timeout_s)
     if suffix == ".bngl":

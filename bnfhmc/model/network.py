@@ -9,6 +9,8 @@ import logging
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
+from math import isfinite
 from pathlib import Path
 from types import MappingProxyType
 
@@ -22,74 +24,19 @@ os.environ.setdefault("SUNLOGGER_ERROR_FILENAME", os.devnull)
 import bngsim
 
 from bnfhmc.errors import InputError, MissingTool, Mistake
-from bnfhmc.expression import Expression, parse
+from bnfhmc.expression import Expression
+from bnfhmc.model.events import condition, conversion_factors, ordered_events
 from bnfhmc.model.firing import Firing, with_arms
-from bnfhmc.model.internals import blind_starts, function_texts, reads_time, remembering, trigger_texts
+from bnfhmc.model.internals import not_direct, reads_time, trigger_texts
+from bnfhmc.model.lane import Lane, Seeds
+from bnfhmc.model.limits import TIMEOUT_S, Tolerances
+from bnfhmc.model.plan import Plans
 from bnfhmc.model.protocol import Failure, FailureKind, Trajectory
-from bnfhmc.model.rounding import rounded_states
+from bnfhmc.model.refusals import refuse_underivable, refuse_volumes, wrong_derivatives
 
 logging.getLogger("bngsim").addHandler(logging.NullHandler())
 
-_Simulator = remembering(bngsim.Simulator, bngsim.__version__)
-
-Seeds = Mapping[str, Float[np.ndarray, " column"]]  # species → ∂(initial amount)/∂column
 INTERNAL = ("__bngsim", "_obs_", "_vd_", "_rateLaw", "_ic_", "_V0_")  # names bngsim makes for itself
-
-# What a single point may cost before it counts as failed: internal steps between two outputs, and seconds in all.
-MAX_STEPS = 10_000
-TIMEOUT_S = 60.0
-
-
-@dataclass(frozen=True, slots=True)
-class Tolerances:
-    """Relative and absolute tolerance of the integrator (the sensitivities are held to the same ones)."""
-
-    rtol: float = 1e-8
-    atol: float = 1e-8
-
-
-class _Lane:
-    """One bngsim model and simulator for one set of quantities to set and one set of sensitivity columns.
-
-    Lanes are never shared, so a value that one experiment sets cannot linger in another.
-    """
-
-    def __init__(self, source: bngsim.Model, units: Mapping[str, float], names: tuple[str, ...], columns: tuple[str, ...]):
-        self.model = source.clone()
-        self.parameters = tuple(n for n in names if n not in units)
-        self.amounts = tuple((n, units[n]) for n in names if n in units)
-        self.by_parameter = tuple(c for c in columns if c not in units)
-        by_amount = tuple(c for c in columns if c in units)
-        ordered = self.by_parameter + by_amount
-        self.order = None if ordered == columns else np.array([ordered.index(c) for c in columns])
-        self.per_unit = np.array([1.0 / units[c] for c in by_amount])
-        self.simulator = _simulator(self.model, self.by_parameter, by_amount)
-
-    def set(self, values: Mapping[str, float], columns: tuple[str, ...], seeds: Seeds | None) -> None:
-        model = self.model
-        model.set_params({n: values[n] for n in self.parameters})
-        model.reset()
-        for name, unit in self.amounts:
-            model.set_concentration(name, values[name] / unit)
-        if self.amounts:  # no parameter seeds a species that is set, also where the set value happens to equal its own
-            rows = seeds or {}
-            model.declare_ic_sensitivity({
-                n: {c: float(d) / unit for c, d in zip(columns, rows[n], strict=True) if d} if n in rows else {}
-                for n, unit in self.amounts
-            })  # fmt: skip
-
-    def read(self, result: bngsim.Result, selectors: list[str]) -> Trajectory:
-        y = result.outputs(selectors)
-        parts = []
-        if self.by_parameter:
-            parts.append(result.output_sensitivities(selectors))
-        if self.per_unit.size:
-            parts.append(result.output_sensitivities(selectors, axis="ic") * self.per_unit)
-        if not parts:
-            return Trajectory(y, np.empty((*y.shape, 0)))
-        dy = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=2)
-        return Trajectory(y, dy if self.order is None else dy[:, :, self.order])
-
 
 @dataclass(slots=True)
 class Network:
@@ -112,11 +59,12 @@ class Network:
     _units: Mapping[str, float] = field(init=False)
     _selectors: Mapping[str, str] = field(init=False)
     _armed: Network | None = field(init=False, default=None)
-    _lanes: dict[tuple[tuple[str, ...], tuple[str, ...]], _Lane] = field(init=False, default_factory=dict)
+    _lanes: dict[tuple[tuple[str, ...], tuple[str, ...]], Lane] = field(init=False, default_factory=dict)
+    _plans: Plans | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         m = self.source
-        shut = set(m.unwritable_compartment_size_params)
+        shut = {*m.unwritable_compartment_size_params, *conversion_factors(self.path)}
         self._units = MappingProxyType(_units(m))
         state = dict(zip(m.species_names, m.get_state().tolist(), strict=True))
         self.quantities = MappingProxyType(
@@ -133,13 +81,13 @@ class Network:
 
     @property
     def rtol(self) -> float:
-        """The integrator's relative tolerance."""
-        return self.tolerances.rtol
+        """The integrator's relative tolerance, the looser one where solves with sensitivities have their own."""
+        return max(self.tolerances.rtol, self.tolerances.gradient_rtol or 0.0)
 
     @property
     def triggers(self) -> tuple[Expression, ...]:
         """The conditions that its events fire at."""
-        return tuple(parse(text) for text in trigger_texts(self.source))
+        return tuple(condition(text) for text in trigger_texts(self.source))
 
     def solve(
         self,
@@ -151,9 +99,9 @@ class Network:
     ) -> Trajectory | Failure:
         """y[time, output] and ∂y/∂columns, integrated from ``times[0]``; see `bnfhmc.model.protocol.Model.solve`."""
         if len(times) > 1:
-            return self._run(values, times.tolist(), outputs, columns, seeds)
+            return self._run(values, times, outputs, columns, seeds)
         start = float(times[0])  # the integrator wants an interval; its first row is the answer
-        solved = self._run(values, [start, start + 1e-9 * max(1.0, abs(start))], outputs, columns, seeds)
+        solved = self._run(values, np.array([start, start + 1e-9 * max(1.0, abs(start))]), outputs, columns, seeds)
         return solved if isinstance(solved, Failure) else Trajectory(solved.y[:1], solved.dy[:1])
 
     def equilibrate(
@@ -170,8 +118,8 @@ class Network:
         The sensitivities are integrated along with the state: bngsim's algebraic ones leave out what conserved totals
         inherit from initial values.
         """
-        grid = np.array([0.0, *np.geomspace(t_max / 1e6, t_max / 10, 6), t_max / 2, t_max])
-        grid = (grid + since if since and reads_time(self.source) else grid).tolist()  # 0 leaves steps all their digits
+        grid = _grid(t_max)
+        grid = grid + since if since and reads_time(self.source) else grid  # 0 leaves steps all their digits
         solved = self._run(values, grid, outputs, columns, seeds, steady=True)
         return solved if isinstance(solved, Failure) else Trajectory(solved.y[-1:], solved.dy[-1:])
 
@@ -183,26 +131,13 @@ class Network:
         return str(simulator.sens_rhs_decline_reason or "no analytic sensitivity right-hand side")
 
     def refusal(self, columns: tuple[str, ...]) -> str:
-        """Why the sensitivities by `columns` would be wrong; empty where they are right.
-
-        A difference quotient of the right-hand side does not see that a jump (of ``floor(A)``, or of an ``if`` on the
-        state) comes sooner or later as a parameter moves.
-        """
-        blind = blind_starts(self.source, tuple(c for c in columns if c not in self.amounts))
-        if blind:
-            return f"bngsim has no derivative of {', '.join(blind)}"
-        moving = {*self.source.species_names, *self.source.observable_names, *self.source.function_names}
-        rounded = rounded_states(function_texts(self.source), moving)
-        rounds = f"{', '.join(rounded)} rounds a quantity that changes with the state, and has no derivative"
-        try:
-            reason = self.sensitivity_note(columns)
-        except MissingTool:
-            if rounded:  # C has no % of numbers with fractions
-                return rounds
-            raise
-        if reason and rounded:
-            return rounds
-        return reason if "crossing time" in reason else ""
+        """Why the sensitivities by `columns` would be wrong; empty where they are right."""
+        refusals = self._shared().refusals
+        if columns not in refusals:
+            parameters = tuple(c for c in columns if c not in self.amounts)
+            refusals[columns] = wrong_derivatives(self.source, parameters, lambda: self.sensitivity_note(columns))
+            refusals[columns] = refusals[columns] or (ordered_events(self.path) if columns else "")
+        return refusals[columns]
 
     def firing(self, events: tuple[int, ...]) -> Firing:
         """The same model, where some of its events fire at the first time."""
@@ -215,85 +150,72 @@ class Network:
 
     def clone(self) -> Network:
         """An independent copy for another thread; its compiled code is shared through bngsim's cache."""
-        return Network(self.name, self.source.clone(), self.tolerances, self.timeout_s, self.derived, self.path)
+        made = replace(self, source=self.source.clone())
+        made._plans, made._armed = self._shared(), self._armed.clone() if self._armed is not None else None
+        return made
 
     def _run(
-        self, values: Mapping[str, float], times: list[float], outputs: tuple[str, ...], columns: tuple[str, ...],
+        self, values: Mapping[str, float], times: np.ndarray, outputs: tuple[str, ...], columns: tuple[str, ...],
         seeds: Seeds | None, steady: bool = False,
     ) -> Trajectory | Failure:  # fmt: skip
         lane = self._lane(tuple(values), columns)
-        lane.set(values, columns, seeds)
         try:
-            result = lane.simulator.run(
-                sample_times=times, rtol=self.tolerances.rtol, atol=self.tolerances.atol, max_steps=MAX_STEPS,
-                timeout=self.timeout_s,
-            )  # fmt: skip
+            run = lane.run(values, times, seeds)
         except bngsim.SimulationTimeout as error:
             return Failure(FailureKind.TIMEOUT, str(error))
-        except bngsim.SimulationError as error:
+        except RuntimeError as error:
+            if isinstance(error, ValueError):
+                raise InputError(Mistake(f"model '{self.name}' cannot be differentiated: {error}")) from error
+            if isinstance(error, bngsim.BngsimError) and not isinstance(error, bngsim.SimulationError):
+                raise
             if "dlopen" in str(error):  # the compiled model calls something the C library does not have: at every point
                 raise InputError(Mistake(f"model '{self.name}' cannot be compiled: {_brief(error)}")) from error
             return Failure(FailureKind.SOLVER, str(error))
-        except (bngsim.SensitivityUnsupportedError, ValueError) as error:
+        except ValueError as error:
             raise InputError(Mistake(f"model '{self.name}' cannot be differentiated: {error}")) from error
-        if steady and not self._settled(lane, result):
+        if steady and not lane.settled(run):
             return Failure(FailureKind.SOLVER, f"no steady state by t = {times[-1]:g}")
         try:
-            y, dy = lane.read(result, [self._selectors[o] for o in outputs])
+            y, dy = lane.read(run, tuple([self._selectors[o] for o in outputs]))
         except ValueError as error:
             hint = "measure what it is computed from, or use a gradient-free method"
             raise InputError(Mistake(f"model '{self.name}' cannot be differentiated: {error}", hint)) from error
-        if not np.isfinite(y).all():
+        if not _finite(y):
             return Failure(FailureKind.NONFINITE, "the solution is not finite")
-        if not np.isfinite(dy).all():
-            self._refuse_underivable(outputs, dy)
+        if not _finite(dy):
+            refuse_underivable(self.name, outputs, dy)
             return Failure(FailureKind.NONFINITE, "the sensitivities are not finite")
         return Trajectory(y, dy)
 
-    def _settled(self, lane: _Lane, result: bngsim.Result) -> bool:
-        """Whether the last state is at rest (its rates vanish, or doubling the time has changed nothing), and so are its
-        sensitivities, which settle at the pace of the slowest mode also where the state was at rest from the start.
-        """
-        state = result.state
-        size = 1.0 + float(np.abs(state[-1]).max())
-        rates = lane.model.rhs(state[-1], float(result.time[-1]))
-        at_rest = np.linalg.norm(rates) / len(rates) < max(self.tolerances.atol, 1e-12 * size)
-        if not (at_rest or np.allclose(state[-1], state[-2], rtol=1e-6, atol=1e-9 * size)):
-            return False
-        for S in (result.sensitivities if lane.by_parameter else None, result.sensitivities_ic if lane.per_unit.size else None):
-            if S is not None and S.size and not np.allclose(S[-1], S[-2], rtol=1e-4, atol=1e-6 * np.abs(S[-1]).max() + 1e-12):
-                return False
-        return True
-
-    def _lane(self, names: tuple[str, ...], columns: tuple[str, ...]) -> _Lane:
+    def _lane(self, names: tuple[str, ...], columns: tuple[str, ...]) -> Lane:
         lane = self._lanes.get((names, columns))
         if lane is None:
             self._refuse_volumes(names)
-            lane = self._lanes[names, columns] = _Lane(self.source, self._units, names, columns)
+            parameters, amounts = ([c for c in columns if (c in self._units) is kind] for kind in (False, True))
+            simulator = _simulator(self.source.clone(), parameters, amounts, self.tolerances.method)
+            limits = self.tolerances.limits(bool(columns), self.timeout_s)
+            public = not_direct(simulator, bngsim.__version__, self._selectors.values())
+            lane = self._lanes[names, columns] = Lane(simulator, self._units, names, columns, limits, self._shared(), public)
         return lane
 
-    def _refuse_volumes(self, names: tuple[str, ...]) -> None:
-        """An amount is a concentration times a size; where the size moves, so would what an amount means here."""
-        sizes = sorted(set(names) & set(self.source.compartment_size_params))
-        if not sizes:
-            return
-        probe = self.source.clone()
-        probe.set_params({n: 1.5 * self.quantities[n] + 1.0 for n in sizes})
-        moved = _units(probe)
-        amounts = sorted(n for n in names if n in moved and moved[n] != self._units[n])
-        if amounts:
-            what = f"model '{self.name}': the compartment size '{sizes[0]}' cannot be set together with an amount"
-            hint = "give it as a concentration, or fix the size"
-            raise InputError(Mistake(f"{what} ({', '.join(amounts[:3])})", hint))
+    def _shared(self) -> Plans:
+        """What is read of the model once, for its clones as well."""
+        if self._plans is None:
+            self._plans = Plans(self.source)
+        return self._plans
 
-    def _refuse_underivable(self, outputs: tuple[str, ...], dy: np.ndarray) -> None:
-        blind = [o for i, o in enumerate(outputs) if np.isnan(dy[1:, i]).any(axis=-1).all()]
-        if blind:
-            raise InputError([
-                Mistake(f"model '{self.name}': output '{o}' cannot be differentiated",
-                        "measure a species or observable it is computed from, or use a gradient-free method")
-                for o in blind
-            ])  # fmt: skip
+    def _refuse_volumes(self, names: tuple[str, ...]) -> None:
+        sizes = sorted(set(names) & set(self.source.compartment_size_params))
+        if sizes:
+            probe = self.source.clone()
+            probe.set_params({n: 1.5 * self.quantities[n] + 1.0 for n in sizes})
+            refuse_volumes(self.name, sizes[0], names, self._units, _units(probe))
+
+
+def _finite(x: np.ndarray) -> bool:
+    """Whether every number is finite; of those that are, the sum of squares nearly always is."""
+    flat = x.ravel()
+    return isfinite(np.dot(flat, flat)) or bool(np.isfinite(flat).all())
 
 
 def _units(model: bngsim.Model) -> dict[str, float]:
@@ -310,11 +232,17 @@ def _units(model: bngsim.Model) -> dict[str, float]:
     return units
 
 
-def _simulator(model: bngsim.Model, parameters: tuple[str, ...], amounts: tuple[str, ...]) -> bngsim.Simulator:
+@cache
+def _grid(t_max: float) -> Float[np.ndarray, " time"]:
+    """Times at which a steady state is looked for, further and further apart; the last two tell whether it is one."""
+    return np.array([0.0, *np.geomspace(t_max / 1e6, t_max / 10, 6), t_max / 2, t_max])
+
+
+def _simulator(model: bngsim.Model, parameters: list[str], amounts: list[str], method: str) -> bngsim.Simulator:
     try:
-        return _Simulator(
+        return bngsim.Simulator(
             model, method="ode", codegen=True,
-            sensitivity_params=list(parameters) or None, sensitivity_ic=list(amounts) or None,
+            sensitivity_params=parameters or None, sensitivity_ic=amounts or None, sensitivity_method=method,
         )  # fmt: skip
     except (bngsim.SensitivityUnsupportedError, ValueError) as error:
         raise InputError(Mistake(f"the model cannot be differentiated: {error}")) from error
@@ -335,7 +263,7 @@ def _brief(error: BaseException) -> str:
     return lines[-1][:300]
 
 
-def open_network(path: Path, name: str, tolerances: Tolerances = Tolerances(), timeout_s: float = TIMEOUT_S) -> Network:
+def open_network(path: Path, name: str, tolerances: Tolerances, timeout_s: float) -> Network:
     """Read a .bngl, .net, .xml/.sbml or .ant file; raises InputError with what bngsim says of a file it cannot read."""
     read = {
         ".bngl": bngsim.Model.from_bngl,

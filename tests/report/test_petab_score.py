@@ -275,6 +275,7 @@ VERSIONS = {
 }  # fmt: skip
 
 
+@pytest.mark.filterwarnings("ignore:The .* is deprecated:DeprecationWarning")  # petab's calls of pandas
 @pytest.mark.parametrize("version", VERSIONS)
 def test_whole_problems_against_petab(tmp_path, model_path, version):
     for name, text in VERSIONS[version].items():

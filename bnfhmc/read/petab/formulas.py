@@ -8,10 +8,12 @@ from collections.abc import Callable
 from functools import lru_cache, reduce
 from typing import Any
 
+import numpy as np
 import sympy as sp
 from petab.v1.math import sympify_petab
 
-from bnfhmc.expression import FUNCTIONS, Call, Expression, ExpressionError, Name, Node, Num, expression
+from bnfhmc.expression import FUNCTIONS, Call, Expression, ExpressionError, Name, Node, Num, expression, parse
+from bnfhmc.expression.tree import operations
 from bnfhmc.read.petab.tables import ID, number
 
 MAX_LENGTH = 10_000
@@ -35,6 +37,8 @@ def read_formula(text: str) -> Expression:
         return expression(Name(text))
     if len(text) > MAX_LENGTH:
         raise ExpressionError(f"it is longer than {MAX_LENGTH} characters")
+    with np.errstate(all="ignore"):
+        _refuse_towers(text)
     try:
         return expression(_Walk().node(sympify_petab(text)))
     except ExpressionError:
@@ -43,6 +47,23 @@ def read_formula(text: str) -> Expression:
         raise ExpressionError("it is nested too deep") from error
     except (ValueError, AssertionError, TypeError, AttributeError, ArithmeticError) as error:
         raise ExpressionError(_said(error)) from error
+
+
+def _refuse_towers(text: str) -> None:
+    """Raise ExpressionError for powers of numbers that no float holds: sympy would write out all their digits."""
+    try:
+        tree = parse(text).node
+    except ExpressionError:
+        return  # petab says what is wrong with it, and evaluates nothing
+    value: dict[int, float] = {}
+    for at, (node, args) in enumerate(operations(tree)):
+        known = [value[a] for a in args if a in value]
+        if isinstance(node, Num):
+            value[at] = node.value
+        elif isinstance(node, Call) and len(known) == len(args):
+            value[at] = float(FUNCTIONS[node.fn].value(*(np.float64(x) for x in known)))
+            if node.fn == "^" and not abs(value[at]) < 1e300:
+                raise ExpressionError("a power of numbers in it is too large for a float")
 
 
 def _said(error: Exception) -> str:

@@ -16,6 +16,8 @@ from bnfhmc.read.petab.config import ModelFile
 from bnfhmc.read.petab.records import ParameterRecord, Records
 from bnfhmc.read.petab.sbml import SbmlFacts, read_sbml
 
+SMALLEST = 1e-8  # of a start, what an absolute tolerance may be
+
 
 @dataclass(frozen=True, slots=True)
 class OpenModel:
@@ -91,6 +93,12 @@ def open_models(
     return out
 
 
+def _atol(model: Model, most: float) -> float:
+    """An absolute tolerance that the model's smallest positive start stands well above."""
+    starts = [x for a in model.amounts if (x := model.quantities[a]) > 0]
+    return min(most, max(1e-300, SMALLEST * min(starts, default=1.0)))
+
+
 def _open(
     file: ModelFile, records: Records, parameters: Mapping[str, ParameterRecord], settings: Settings, loader: Loader,
     mistakes: Mistakes,
@@ -101,9 +109,15 @@ def _open(
     free = {name: 1.0 if r.nominal is None else r.nominal for name, r in parameters.items()}
     read = {n for o in records.observables.values() for n in o.formula.names | o.noise.names}
     names = {*parameters, *records.targets, *read}
+
+    def load(atol: float) -> Model:
+        return loader(file.file.path, name=file.name, free=free, settable={records.mapping.get(n, n) for n in names},
+                      generate_network=None, rtol=settings.rtol, atol=atol)  # fmt: skip
+
     try:
-        model = loader(file.file.path, name=file.name, free=free, settable={records.mapping.get(n, n) for n in names},
-                       generate_network=None, rtol=settings.rtol, atol=settings.atol)  # fmt: skip
+        model = load(settings.atol)
+        if (atol := _atol(model, settings.atol)) < settings.atol:
+            model = load(atol)
     except InputError as error:
         mistakes.include(error, file.file.line)
         return None

@@ -132,6 +132,9 @@ def _kinds(model: libsbml.Model) -> Iterator[tuple[str, str]]:
     for found, kind in lists:
         for entity in found:
             yield entity.getId(), kind
+    for carrier in (model, *model.getListOfSpecies()):
+        if carrier.isSetConversionFactor():
+            yield carrier.getConversionFactor(), "a conversion factor, whose value is built into the model"
     for assignment in model.getListOfInitialAssignments():
         if model.getParameter(assignment.getSymbol()) is not None:
             yield assignment.getSymbol(), "a parameter with an initial assignment"

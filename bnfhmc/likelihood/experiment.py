@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from collections.abc import Collection
+from dataclasses import replace
+from math import isfinite
+from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
-from bnfhmc.errors import InputError, Mistake, nearest
+from bnfhmc.likelihood.group import Group, groups_of
+from bnfhmc.likelihood.refusals import refuse_wrong
+from bnfhmc.likelihood.sharing import SomeRows
 from bnfhmc.model.protocol import Failure, FailureKind, Model
-from bnfhmc.noise import Constant, Formula, Loss, NoiseModel
+from bnfhmc.noise import Formula
 from bnfhmc.observation import Observation, Observed
 from bnfhmc.phase import Theta
-from bnfhmc.problem import Experiment, Series
+from bnfhmc.problem import Experiment
 from bnfhmc.simulation import Simulation
 
 
@@ -25,44 +28,18 @@ class Prediction(NamedTuple):
     observed: Observed
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
-    """All measurements of an experiment that share a noise family, as flat arrays.
-
-    ``cell[n]``: index into the flattened P[row, column]; ``at[n]``: place among the experiment's measurements;
-    ``formulas``: (noise parameter, rows, formula of θ alone); ``read``: (noise parameter, rows, cells of its formula in P).
-    """
-
-    noise: NoiseModel
-    cell: Int[np.ndarray, " n"]
-    at: Int[np.ndarray, " n"]
-    observed: Float[np.ndarray, " n"]
-    constants: Mapping[str, Float[np.ndarray, " n"]]
-    formulas: tuple[tuple[str, slice, Formula], ...]
-    read: tuple[tuple[str, slice, Int[np.ndarray, " m"]], ...]
-    estimated: frozenset[str]
-
-    def noise_at(self, theta: Theta, P: Float[np.ndarray, " cell"]) -> dict[str, np.ndarray]:
-        """Each noise parameter, one value a measurement."""
-        out = dict(self.constants)
-        for name in self.estimated:
-            out[name] = out[name].copy()
-        for name, rows, formula in self.formulas:
-            out[name][rows] = formula.value(theta)
-        for name, rows, cells in self.read:
-            out[name][rows] = P[cells]
-        return out
-
-
 class ExperimentLikelihood:
     """log p(data of one experiment | θ): one simulation, then array expressions.
 
-    Raises InputError for a name that the model does not have.
+    ``times``: what is integrated to, the experiment's own times among others, so that experiments under one condition ask
+    the model for one and the same run; None for its own. Raises InputError for a name that the model does not have.
     """
 
-    def __init__(self, experiment: Experiment, model: Model, names: tuple[str, ...]):
+    def __init__(
+        self, experiment: Experiment, model: Model, names: tuple[str, ...], times: Float[np.ndarray, " time"] | None = None
+    ):
         self.experiment, self.model, self.names = experiment, model, names
-        _refuse_wrong(experiment, model, names)
+        refuse_wrong(experiment, model, names)
         series, free = experiment.series, set(names)
         reading = {  # (series, noise parameter) → the formula, where it reads outputs
             (i, name): source.expression
@@ -72,10 +49,12 @@ class ExperimentLikelihood:
         }
         constrained = tuple(dict.fromkeys(name for c in experiment.constraints for name in c.outputs))
         self.observation = Observation(experiment.name, series, model, names, tuple(reading.values()), constrained)
-        self.simulation = Simulation(experiment, model, names, self.observation.outputs, self.observation.reads)
+        self.simulation = self._simulation(times)
         self.size = sum(len(s.observed) for s in series)
-        self.groups = _groups(series, {key: len(series) + a for a, key in enumerate(reading)})
+        self.groups = groups_of(series, {key: len(series) + a for a, key in enumerate(reading)}, len(experiment.rows))
         self._column = {name: j for j, name in enumerate(names)}
+        only = self.groups[0].squares if len(self.groups) == 1 else None
+        self._squares = only if only is not None and only.cells is None else None  # of every cell, and nothing else is
 
     @property
     def least_squares(self) -> bool:
@@ -102,30 +81,49 @@ class ExperimentLikelihood:
 
     def loss(self, prediction: Prediction) -> float:
         """−log likelihood without its constants (a scale's normaliser counts only where the scale is estimated)."""
-        return float(sum(self._loss(g, prediction).loss.sum() for g in self.groups)) + self._penalty(prediction)[0]
+        theta, P = prediction.theta, prediction.observed.P.ravel()
+        with np.errstate(all="ignore"):
+            parts = [g.loss(theta, P).loss.sum() if g.squares is None else g.squares.loss(P)[0] for g in self.groups]
+        return float(sum(parts)) + (self._penalty(prediction)[0] if self.experiment.constraints else 0.0)
 
     def loss_gradient(
         self, prediction: Prediction, without: Collection[str] = ()
     ) -> tuple[float, Float[np.ndarray, " d"]]:
         """The loss and ∂loss/∂θ, but for the measurements whose scale is one of the parameters `without`."""
         theta, observed = prediction
-        grad, weight = np.zeros(len(self.names)), np.zeros(observed.P.size)
-        total, on_outputs, by_scale = self._penalty(prediction)
-        grad += by_scale
-        for g in self.groups:
-            loss, d_pred, d_noise = self._loss(g, prediction)
-            for _, rows, formula in g.formulas:
-                if formula.expression.text in without:
-                    loss[rows] = d_pred[rows] = 0.0
-            total += float(loss.sum())
-            weight += np.bincount(g.cell, d_pred, minlength=weight.size)
-            for name, rows, formula in g.formulas:
-                slope = 0.0 if formula.expression.text in without else d_noise[name][rows].sum()
-                for parameter, d in formula.gradient(theta).items():
-                    grad[self._column[parameter]] += slope * d
-            for name, rows, cells in g.read:
-                weight += np.bincount(cells, d_noise[name][rows], minlength=weight.size)
-        return total, grad + observed.pull(weight.reshape(observed.P.shape), on_outputs)
+        P, total, grad, on_outputs = observed.P.ravel(), 0.0, np.zeros(len(self.names)), None
+        if self.experiment.constraints:
+            total, on_outputs, grad = self._penalty(prediction)
+        with np.errstate(all="ignore"):  # what overflows shows as a loss that is not finite
+            if self._squares is not None:
+                loss, weight = self._squares.loss(P)
+                return total + loss, grad + observed.pull(weight.reshape(observed.P.shape), on_outputs)
+            weight = np.zeros(P.size)
+            for g in self.groups:
+                if g.squares is not None:
+                    loss, slope = g.squares.loss(P)
+                    weight[g.squares.cells if g.squares.cells is not None else slice(None)] += slope
+                    total += loss
+                else:
+                    total += self._add(g, theta, P, without, weight, grad)
+            return total, grad + observed.pull(weight.reshape(observed.P.shape), on_outputs)
+
+    def _add(
+        self, g: Group, theta: Theta, P: np.ndarray, without: Collection[str], weight: np.ndarray, grad: np.ndarray
+    ) -> float:
+        """The loss of a group; its ∂/∂P is added to `weight` and its ∂/∂θ by way of noise parameters to `grad`."""
+        loss, d_pred, d_noise = g.loss(theta, P)
+        for _, rows, formula in g.formulas:
+            if formula.expression.text in without:
+                loss[rows] = d_pred[rows] = 0.0
+        weight += np.bincount(g.cell, d_pred, minlength=weight.size)
+        for name, rows, formula in g.formulas:
+            slope = 0.0 if formula.expression.text in without else d_noise[name][rows].sum()
+            for parameter, d in formula.gradient(theta).items():
+                grad[self._column[parameter]] += slope * d
+        for name, rows, cells in g.read:
+            weight += np.bincount(cells, d_noise[name][rows], minlength=weight.size)
+        return float(loss.sum())
 
     def residuals(self, prediction: Prediction) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, "n d"]]:
         """ρ[n] and ∂ρ/∂θ[n, d], the columns of estimated noise parameters included; their normaliser is not in ½‖ρ‖²."""
@@ -173,11 +171,12 @@ class ExperimentLikelihood:
             out[g.at] = prediction.observed.P.ravel()[g.cell]
         return out
 
-    def _loss(self, g: Group, prediction: Prediction) -> Loss:
-        theta, observed = prediction
-        P = observed.P.ravel()
-        with np.errstate(all="ignore"):  # a scale ≤ 0 or an overflow shows as a loss that is not finite
-            return g.noise.loss(P[g.cell], g.observed, g.noise_at(theta, P), g.estimated)
+    def _simulation(self, times: Float[np.ndarray, " time"] | None) -> Simulation | SomeRows:
+        e, of = self.experiment, self.observation
+        if times is None or len(times) == len(e.times):
+            return Simulation(e, self.model, self.names, of.outputs, of.reads)
+        longer = replace(e, times=times, series=(), constraints=())
+        return SomeRows(Simulation(longer, self.model, self.names, of.outputs, of.reads), np.searchsorted(times, e.times))
 
     def _penalty(
         self, prediction: Prediction
@@ -228,79 +227,11 @@ class ExperimentLikelihood:
 
 def failure_of(loss: float, gradient: np.ndarray | None = None) -> Failure | None:
     """The failure a loss that is no number stands for, or None."""
-    if np.isfinite(loss) and (gradient is None or np.isfinite(gradient).all()):
+    if isfinite(loss) and (gradient is None or finite(gradient)):
         return None
     return Failure(FailureKind.NONFINITE, "the likelihood is not finite (a scale ≤ 0, an overflow, a value out of domain)")
 
 
-def _refuse_wrong(experiment: Experiment, model: Model, names: tuple[str, ...]) -> None:
-    """What no point of the posterior could be blamed for."""
-    wrong = [m for s in experiment.series for m in _wrong_series(s)]
-    for c in experiment.constraints:
-        whose = f"experiment '{experiment.name}': constraint '{c.text}'"
-        wrong += [Mistake(f"{whose} reads '{n}', which is no output of model '{model.name}'",
-                          nearest(n, model.outputs), c.path, c.line) for n in c.outputs if n not in model.outputs]  # fmt: skip
-        scale = c.scale.expression.names if c.scale is not None else frozenset()
-        wrong += [Mistake(f"{whose}: its scale '{n}' is no free parameter", nearest(n, names), c.path, c.line)
-                  for n in sorted(scale - set(names))]  # fmt: skip
-        if why := c.unmet(experiment.rows):  # it would hold by default
-            wrong.append(Mistake(f"{whose}: {why}", "", c.path, c.line))
-    if wrong:
-        raise InputError(wrong)
-
-
-def _wrong_series(s: Series) -> list[Mistake]:
-    family, noise = type(s.noise).__name__, s.noise
-    wrong = [Mistake(f"'{s.name}': {family} has no noise parameter '{n}'", nearest(n, noise.parameters))
-             for n in s.sources if n not in noise.parameters]  # fmt: skip
-    wrong += [Mistake(f"'{s.name}': the noise parameter '{n}' of {family} is not given")
-              for n in noise.parameters if n not in s.sources and n not in noise.defaults]  # fmt: skip
-    if isinstance(s.sources.get("trials"), Formula):
-        wrong.append(Mistake(f"'{s.name}': trials are counted, not estimated", "give a number, or a column of the data"))
-    wrong += [Mistake(f"'{s.name}': the noise parameter '{n}' of {family} has to be positive")
-              for n, source in s.sources.items()
-              if isinstance(source, Constant) and not np.all(np.isfinite(source.values) & (np.asarray(source.values) > 0))]
-    known = {n: source.values for n, source in s.sources.items() if isinstance(source, Constant)}
-    if said := noise.rejects(s.observed, known):
-        wrong.append(Mistake(f"'{s.name}': {said}"))
-    return wrong
-
-
-def _groups(series: Sequence[Series], reading: Mapping[tuple[int, str], int]) -> tuple[Group, ...]:
-    """A normaliser counts where its parameter is estimated, so series are grouped by family and by what is estimated."""
-    alike: dict[tuple[NoiseModel, frozenset[str]], list[int]] = {}
-    for i, s in enumerate(series):
-        estimated = frozenset(name for name, source in s.sources.items() if isinstance(source, Formula))
-        alike.setdefault((s.noise, estimated), []).append(i)
-    return tuple(_group(noise, series, which, reading) for (noise, _), which in alike.items())
-
-
-def _group(
-    noise: NoiseModel, series: Sequence[Series], which: Sequence[int], reading: Mapping[tuple[int, str], int]
-) -> Group:
-    """`reading`: (series, noise parameter) → the column of P that holds its formula."""
-    first = np.cumsum([0, *(len(s.observed) for s in series)])
-    width, end = len(series) + len(reading), 0
-    constants: dict[str, Any] = {name: np.empty(sum(len(series[i].observed) for i in which)) for name in noise.parameters}
-    formulas, read = [], []
-    for i in which:
-        s, rows = series[i], slice(end, end + len(series[i].observed))
-        end = rows.stop
-        for name in noise.parameters:
-            source = s.sources.get(name, Constant(noise.defaults.get(name, np.nan)))
-            if isinstance(source, Constant):
-                constants[name][rows] = source.values
-            elif (i, name) in reading:
-                read.append((name, rows, s.time_index * width + reading[i, name]))
-            else:
-                formulas.append((name, rows, source))
-    return Group(
-        noise,
-        np.concatenate([series[i].time_index * width + i for i in which]),
-        np.concatenate([np.arange(first[i], first[i + 1]) for i in which]),
-        np.concatenate([series[i].observed for i in which]),
-        constants,
-        tuple(formulas),
-        tuple(read),
-        frozenset(name for name, *_ in (*formulas, *read)),
-    )
+def finite(x: Float[np.ndarray, " d"]) -> bool:
+    """Whether every number of a vector is finite."""
+    return isfinite(np.dot(x, x)) or bool(np.isfinite(x).all())
