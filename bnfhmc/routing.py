@@ -84,7 +84,9 @@ def route(
     for phase, c in enumerate((condition, *later)):
         if phase:  # the amounts have become what this phase starts from
             nodes = {n: node for n, node in nodes.items() if n not in model.amounts}
-        if c is not None:
+        if c is None:  # what the file computes from others is a number to the model, and follows here
+            _follow(nodes, pinned, model, {}, "")
+        else:
             _apply_condition(c, phase, nodes, pinned, model, names)
     values = {n: expression(node) for n, node in nodes.items()}
     reads = tuple(sorted({read for v in values.values() for n in v.names if (read := _read(n)) is not None}))

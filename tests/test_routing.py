@@ -178,3 +178,11 @@ def test_a_derived_quantity_follows_unless_it_is_set(with_derived, quotient, cas
 def test_a_free_derived_quantity_no_longer_follows(with_derived):
     routing = route(with_derived, condition("k * 2"), ("k", "kd"))
     assert routing.quantities({"k": 0.7, "kd": 9.0}) == pytest.approx({"k": 1.4, "kd": 9.0, "fast": 9.1})
+
+
+def test_derived_quantities_follow_without_a_condition(with_derived):
+    """The condition of one experiment makes a number of what another one, without a condition, still has computed."""
+    values = route(with_derived, None, ("k",)).quantities({"k": 0.7})
+    assert values.keys() > {"k"} and values.keys() >= with_derived.derived.keys()
+    for name, rule in with_derived.derived.items():
+        assert values[name] == pytest.approx(float(rule({**with_derived.quantities, **values})))
