@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check
 SAY := @printf '\n==> %s\n'
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow lint types contracts docs clean need
+.PHONY: help demo test test-slow lint types contracts docs bench clean need
 # Two targets at once would install into one environment at once.
 .NOTPARALLEL:
 
@@ -18,6 +18,7 @@ help:
 	@printf 'make test-slow  run the slow tests: whole runs and known posteriors\n'
 	@printf 'make lint       ruff    make types  mypy    make contracts  import order\n'
 	@printf 'make docs       build the documentation into docs/_build/html\n'
+	@printf 'make bench      measure what evaluations cost; tables here, numbers in results/benchmarks\n'
 	@printf 'make clean      remove the virtual environment and what was built\n'
 
 demo: $(VENV)/.bngl
@@ -53,6 +54,12 @@ docs: $(VENV)/.docs
 	$(SAY) 'Building the documentation'
 	@$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
 	$(SAY) 'Open docs/_build/html/index.html'
+
+bench: $(VENV)/.test
+	$(SAY) 'Measuring what evaluations cost (some minutes)'
+	@for name in overhead growth knobs threads memory against_pybnf against_pypesto; do \
+	  OPENBLAS_NUM_THREADS=1 $(BIN)/python -m benchmarks.$$name --quick --json results/benchmarks/$$name.json || exit 1; \
+	done
 
 clean:
 	rm -rf $(VENV) build dist docs/_build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

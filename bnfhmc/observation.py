@@ -7,27 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
 from bnfhmc.errors import InputError, Mistake, nearest
 from bnfhmc.expression import Expression, Name
+from bnfhmc.expression.tape import Tape
 from bnfhmc.model.protocol import Model
 from bnfhmc.noise.transform import Applied, SeriesData, apply_chain
 from bnfhmc.phase import Solved, Theta
 from bnfhmc.problem import Series
 
-
-@dataclass(frozen=True, slots=True)
-class _Formula:
-    """One series' observable: ``outputs``, ``parameters`` and ``quantities`` map each name it reads to its ∂/∂name."""
-
-    expression: Expression
-    outputs: Mapping[str, Expression]
-    parameters: Mapping[str, Expression]
-    quantities: Mapping[str, Expression]
+SERIES, NOISE = 0, 1
 
 
 class Observed:
@@ -43,16 +35,16 @@ class Observed:
             self.P = solved.y if observation.whole else solved.y[:, observation.plain]
             return
         outputs = self.outputs
-        of_series, of_noise = {**theta, **solved.m, **outputs}, {**solved.m, **theta, **outputs}
-        self._env: list[dict[str, Any]] = [
-            of_series if s < len(observation.series) else of_noise for s in range(len(observation.formulas))
-        ]
+        self._values = [
+            tape.values(env) for tape, env in zip(
+                observation.tapes, ({**theta, **solved.m, **outputs}, {**solved.m, **theta, **outputs}), strict=True)
+        ]  # fmt: skip
         self.P = np.empty((len(solved.y), len(observation.formulas)))
-        for s, formula in enumerate(observation.formulas):
-            raw = np.broadcast_to(formula.expression(self._env[s]), len(solved.y)).astype(float)
-            transforms = observation.series[s].transforms if s < len(observation.series) else ()
-            applied = apply_chain(transforms, raw, observation.data[s]) if transforms else None
-            self.P[:, s] = raw if applied is None else applied.value
+        for column, (kind, root) in enumerate(observation.places):
+            raw = np.broadcast_to(observation.tapes[kind].root(self._values[kind], root), len(solved.y)).astype(float)
+            transforms = observation.series[root].transforms if kind == SERIES else ()
+            applied = apply_chain(transforms, raw, observation.data[root]) if transforms else None
+            self.P[:, column] = raw if applied is None else applied.value
             self._applied.append(applied)
 
     @property
@@ -73,16 +65,18 @@ class Observed:
         if of.plain is not None:
             for s, o in enumerate(of.plain):
                 on_y[:, o] += weight[:, s]
-        for s, formula in enumerate(of.formulas if of.plain is None else ()):
-            applied = self._applied[s]
-            w = weight[:, s] if applied is None else applied.pull(weight[:, s])
-            for name, d in formula.outputs.items():
-                on_y[:, of.column[name]] += w * d(self._env[s])
-            for name, d in formula.parameters.items():
-                grad[of.parameter[name]] += np.sum(w * d(self._env[s]))
-            for name, d in formula.quantities.items():
-                if name in dm:
-                    grad += (w * d(self._env[s])) @ np.broadcast_to(dm[name], (len(y), len(of.names)))
+        weights: list[dict[int, np.ndarray]] = [{}, {}]
+        for column, (kind, root) in enumerate(of.places if of.plain is None else ()):
+            applied = self._applied[column]
+            weights[kind][root] = weight[:, column] if applied is None else applied.pull(weight[:, column])
+        for kind, by_root in enumerate(weights):
+            for name, w in of.tapes[kind].pull(self._values[kind], by_root).items() if by_root else ():
+                if name in of.column:
+                    on_y[:, of.column[name]] += w
+                elif name not in of.quantities[kind]:
+                    grad[of.parameter[name]] += np.sum(np.broadcast_to(w, len(y)))
+                elif name in dm:
+                    grad += np.broadcast_to(w, len(y)) @ np.broadcast_to(dm[name], (len(y), len(of.names)))
         return grad + (on_y.ravel() @ dy.reshape(y.size, dy.shape[2])) @ G
 
     def slopes(self) -> Float[np.ndarray, "row column d"]:
@@ -92,17 +86,18 @@ class Observed:
         if of.plain is not None:
             return dtheta[:, of.plain]
         out = np.zeros((len(y), len(of.formulas), len(of.names)))
-        for s, formula in enumerate(of.formulas):
+        for column, (kind, root) in enumerate(of.places):
             raw = np.zeros((len(y), len(of.names)))
-            for name, d in formula.outputs.items():
-                raw += np.asarray(d(self._env[s]) * np.ones(len(y)))[:, None] * dtheta[:, of.column[name]]
-            for name, d in formula.parameters.items():
-                raw[:, of.parameter[name]] += d(self._env[s])
-            for name, d in formula.quantities.items():
-                if name in dm:
-                    raw += np.asarray(d(self._env[s]) * np.ones(len(y)))[:, None] * dm[name]
-            applied = self._applied[s]
-            out[:, s] = raw if applied is None else applied.push(raw)
+            for name, w in of.tapes[kind].pull(self._values[kind], {root: np.ones(len(y))}).items():
+                each = np.broadcast_to(w, len(y))[:, None]
+                if name in of.column:
+                    raw += each * dtheta[:, of.column[name]]
+                elif name not in of.quantities[kind]:
+                    raw[:, of.parameter[name]] += each[:, 0]
+                elif name in dm:
+                    raw += each * dm[name]
+            applied = self._applied[column]
+            out[:, column] = raw if applied is None else applied.push(raw)
         return out
 
 
@@ -112,9 +107,12 @@ class Observation:
 
     A name in a formula is, in this order, an output of the model, a quantity of the model as the condition sets it, or a
     free parameter. ``noise``: formulas of noise parameters that read outputs, where a free parameter comes before a quantity
-    of its name, as it does in formulas that read none; ``constrained``: outputs that constraints
-    read. ``plain``: the output that each series is, where every one is an output as it stands; ``whole``: whether those are
-    all the outputs, in their order. Raises InputError for a name that is none of them.
+    of its name, as it does in formulas that read none; ``constrained``: outputs that constraints read.
+
+    ``tapes``: of the observables and of those formulas; ``quantities``: what each of them reads as a quantity of the model;
+    ``places``: of each column of P which tape, and which of its roots; ``plain``: the output that each series is, where
+    every one is an output as it stands; ``whole``: whether those are all the outputs, in their order. Raises InputError for
+    a name that is none of the three.
     """
 
     experiment: str
@@ -125,7 +123,10 @@ class Observation:
     constrained: tuple[str, ...] = ()
     outputs: tuple[str, ...] = field(init=False)
     reads: frozenset[str] = field(init=False)
-    formulas: tuple[_Formula, ...] = field(init=False)
+    formulas: tuple[Expression, ...] = field(init=False)
+    places: tuple[tuple[int, int], ...] = field(init=False)
+    tapes: tuple[Tape, Tape] = field(init=False)
+    quantities: tuple[frozenset[str], frozenset[str]] = field(init=False)
     data: tuple[SeriesData, ...] = field(init=False)
     plain: list[int] | None = field(init=False)
     whole: bool = field(init=False)
@@ -147,26 +148,17 @@ class Observation:
             )  # fmt: skip
         self.column = {n: i for i, n in enumerate(self.outputs)}
         self.parameter = {n: j for j, n in enumerate(self.names)}
-        self.formulas = (
-            *(self._formula(s.observable, self.reads) for s in self.series),
-            *(self._formula(e, self.reads - names) for e in self.noise),
-        )
+        observables = [s.observable for s in self.series]
+        self.formulas = (*observables, *self.noise)
+        self.tapes = Tape(observables), Tape(self.noise)
+        self.places = (*((SERIES, k) for k in range(len(observables))), *((NOISE, k) for k in range(len(self.noise))))
+        self.quantities = self.reads, self.reads - names
         self.data = tuple(SeriesData(s.time_index, s.observed) for s in self.series)
         direct = all(isinstance(s.observable.node, Name) and not s.transforms for s in self.series) and not self.noise
-        named = [next(iter(f.expression.names), "") for f in self.formulas] if direct else []
+        named = [next(iter(f.names), "") for f in self.formulas] if direct else []
         self.plain = [self.column[n] for n in named] if direct and set(named) <= self.column.keys() else None
         self.whole = self.plain == list(range(len(self.outputs)))
 
     def observe(self, theta: Theta, solved: Solved) -> Observed:
         """The predictions at θ."""
         return Observed(self, theta, solved)
-
-    def _formula(self, expression: Expression, reads: frozenset[str]) -> _Formula:
-        slopes = {n: expression.derivative(n) for n in sorted(expression.names)}
-        return _Formula(
-            expression,
-            {n: d for n, d in slopes.items() if n in self.column},
-            {n: d for n, d in slopes.items() if n not in self.column and n not in reads},
-            {n: d for n, d in slopes.items() if n in reads},
-        )
-

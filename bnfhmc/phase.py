@@ -149,7 +149,7 @@ class Phase:
 
     def _usable_hosts(self, G: np.ndarray, dx: np.ndarray) -> dict[int, int] | None:
         """The host of each θ that moves the start, or None where some θ has none."""
-        moving = np.flatnonzero(np.any(dx != 0.0, axis=0)).tolist()
+        moving = np.flatnonzero(dx.any(axis=0)).tolist()
         if all(j in self._hosts and G[self._hosts[j], j] != 0.0 for j in moving):
             return {j: self._hosts[j] for j in moving}
         return None

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 from typing import NamedTuple
 
@@ -13,6 +13,7 @@ from jaxtyping import Float
 
 from bnfhmc.errors import InputError, Mistake, nearest
 from bnfhmc.expression import Call, Expression, Name, Node, Num, expression, substitute
+from bnfhmc.expression.closures import Numbers, number_of
 from bnfhmc.model.protocol import Model
 from bnfhmc.problem import Condition, Perturbation
 
@@ -44,10 +45,16 @@ class Routing:
     fixed: Float[np.ndarray, "c d"] | None
     dim: int
     reads: tuple[Read, ...] = ()
+    _values: tuple[tuple[str, Callable[[Numbers], float]], ...] = field(init=False, repr=False)
+    _slopes: tuple[tuple[int, int, Callable[[Numbers], float]], ...] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_values", tuple((n, number_of(value)) for n, value in self.values.items()))
+        object.__setattr__(self, "_slopes", tuple((c, j, number_of(slope)) for c, j, slope in self.slopes))
 
     def quantities(self, theta: Mapping[str, float]) -> dict[str, float]:
         """m at θ, by name; `theta` holds the values of ``reads`` too."""
-        return {name: float(value(theta)) for name, value in self.values.items()}
+        return {name: value(theta) for name, value in self._values}
 
     def jacobian(
         self, theta: Mapping[str, float], d_reads: Float[np.ndarray, "read d"] | None = None
@@ -56,7 +63,7 @@ class Routing:
         if self.fixed is not None:
             return self.fixed
         out = np.zeros((len(self.columns), self.dim + len(self.reads)))
-        for c, j, slope in self.slopes:
+        for c, j, slope in self._slopes:
             out[c, j] = slope(theta)
         own = out[:, : self.dim]
         return own if d_reads is None or not self.reads else own + out[:, self.dim :] @ d_reads

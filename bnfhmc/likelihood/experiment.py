@@ -65,7 +65,7 @@ class ExperimentLikelihood:
     def uses(self) -> list[str]:
         """The free parameters that this likelihood depends on, each as often as something reads it."""
         expressions = [f.expression for g in self.groups for _, _, f in g.formulas]
-        expressions += [f.expression for f in self.observation.formulas]
+        expressions += self.observation.formulas
         expressions += [c.scale.expression for c in self.experiment.constraints if c.scale is not None]
         return [*self.simulation.used, *(n for e in expressions for n in e.names if n in self._column)]
 
@@ -113,14 +113,15 @@ class ExperimentLikelihood:
     ) -> float:
         """The loss of a group; its ∂/∂P is added to `weight` and its ∂/∂θ by way of noise parameters to `grad`."""
         loss, d_pred, d_noise = g.loss(theta, P)
-        for _, rows, formula in g.formulas:
-            if formula.expression.text in without:
+        left_out = [bool(without) and formula.expression.text in without for _, _, formula in g.formulas]
+        for (_, rows, _), out in zip(g.formulas, left_out, strict=True):
+            if out:
                 loss[rows] = d_pred[rows] = 0.0
         weight += np.bincount(g.cell, d_pred, minlength=weight.size)
-        for name, rows, formula in g.formulas:
-            slope = 0.0 if formula.expression.text in without else d_noise[name][rows].sum()
-            for parameter, d in formula.gradient(theta).items():
-                grad[self._column[parameter]] += slope * d
+        for (name, rows, _), slopes, out in zip(g.formulas, g.slopes, left_out, strict=True):
+            slope = 0.0 if out else d_noise[name][rows].sum()
+            for parameter, d in slopes:
+                grad[self._column[parameter]] += slope * d(theta)
         for name, rows, cells in g.read:
             weight += np.bincount(cells, d_noise[name][rows], minlength=weight.size)
         return float(loss.sum())

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
 
+from bnfhmc.expression.closures import number_of
 from bnfhmc.noise import Constant, Formula, Loss, NoiseModel, Normal
 from bnfhmc.phase import Theta
 from bnfhmc.problem import Series
@@ -41,7 +42,8 @@ class Group:
 
     ``cell[n]``: index into the flattened P[row, column]; ``at[n]``: place among the experiment's measurements;
     ``formulas``: (noise parameter, rows, formula of θ alone); ``read``: (noise parameter, rows, cells of its formula in P);
-    ``squares``: the whole group as squares, where it is.
+    ``squares``: the whole group as squares, where it is; ``numbers``, ``slopes``: of each formula its value and its slopes
+    by free parameters, (parameter, slope), as functions of θ.
     """
 
     noise: NoiseModel
@@ -53,14 +55,16 @@ class Group:
     read: tuple[tuple[str, slice, Int[np.ndarray, " m"]], ...]
     estimated: frozenset[str]
     squares: Squares | None
+    numbers: tuple[Callable[[Theta], float], ...] = ()
+    slopes: tuple[tuple[tuple[str, Callable[[Theta], float]], ...], ...] = ()
 
     def noise_at(self, theta: Theta, P: Float[np.ndarray, " cell"]) -> dict[str, np.ndarray]:
         """Each noise parameter, one value a measurement."""
         out = dict(self.constants)
         for name in self.estimated:
             out[name] = out[name].copy()
-        for name, rows, formula in self.formulas:
-            out[name][rows] = formula.value(theta)
+        for (name, rows, _), number in zip(self.formulas, self.numbers, strict=True):
+            out[name][rows] = number(theta)
         for name, rows, cells in self.read:
             out[name][rows] = P[cells]
         return out
@@ -113,6 +117,8 @@ def _group(
         tuple(read),
         frozenset(name for name, *_ in (*formulas, *read)),
         _squares(cell, observed, constants["sigma"], size * width) if known else None,
+        tuple(number_of(formula.expression) for _, _, formula in formulas),
+        tuple(tuple((n, number_of(d)) for n, d in formula.derivatives.items()) for _, _, formula in formulas),
     )
 
 

@@ -12,15 +12,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from math import isfinite
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from bnfhmc.expression import Call, Expression, ExpressionError, Name, Node, Num, expression, parse, substitute
+from bnfhmc.expression import Expression, ExpressionError, Node, expression, parse, substitute
+from bnfhmc.expression.closures import Numbers, number_of
 
 TIME = "time"
 OFFSET = "(clock minus time)"  # no parameter has such a name
 NEAR = 1e-11  # relative distance below which bngsim takes two crossings apart in ways of its own
 
-Numbers = Mapping[str, float]  # parameter → value
 Clocks = Mapping[int, float]  # clock → what it reads when the run starts
 Window = tuple[float, float]  # when a run starts and ends
 Stop = tuple[float, int, float]  # t*, clock, what it reads there
@@ -194,41 +194,3 @@ def in_primaries(text: str, derived: Mapping[str, str]) -> Expression:
         return substitute(read.node, {n: made[n] for n in read.names & made.keys()})
 
     return expression(node(text, ()))
-
-
-def number_of(value: Expression) -> Callable[[Numbers], float]:
-    """The expression as a function of its names' values, without the arrays in between where it is plain arithmetic."""
-    plain = _plain(value.node)
-    if plain is None:
-        return lambda m: float(value(m))
-
-    def number(m: Numbers) -> float:
-        try:
-            return plain(m)
-        except ArithmeticError:
-            return float(value(m))
-
-    return number if isinstance(value.node, Call) else plain
-
-
-def _plain(node: Node) -> Callable[[Numbers], float] | None:
-    """A tree of names, numbers and the four operations as nested functions; None for any other."""
-    if isinstance(node, Num):
-        constant = node.value
-        return lambda m: constant
-    if isinstance(node, Name):
-        name = node.id
-        return lambda m: m[name]
-    parts = [_plain(arg) for arg in node.args] if node.fn in OPERATIONS else [None]
-    if None in parts:
-        return None
-    return OPERATIONS[node.fn](*parts)
-
-
-OPERATIONS: dict[str, Any] = {
-    "+": lambda a, b: lambda m: a(m) + b(m),
-    "-": lambda a, b: lambda m: a(m) - b(m),
-    "*": lambda a, b: lambda m: a(m) * b(m),
-    "/": lambda a, b: lambda m: a(m) / b(m),
-    "neg": lambda a: lambda m: -a(m),
-}

@@ -58,6 +58,7 @@ class Lane:
         self._readers: dict[tuple[str, ...], Reader] = {}
         self._proven = False
         self._last: tuple[Any, Run] | None = None
+        self._rest: tuple[Run, bool] | None = None
 
     @cached_property
     def _feed(self) -> Feed | None:
@@ -96,6 +97,11 @@ class Lane:
         """Whether the last state is at rest (its rates vanish, or doubling the time has changed nothing), and so are its
         sensitivities, which settle at the pace of the slowest mode also where the state was at rest from the start.
         """
+        if self._rest is None or self._rest[0] is not run:
+            self._rest = run, self._at_rest(run)
+        return self._rest[1]
+
+    def _at_rest(self, run: Run) -> bool:
         arrays = run.arrays
         before, state = arrays.state_data[-2:]
         size = 1.0 + float(np.abs(state).max())

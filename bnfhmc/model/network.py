@@ -132,10 +132,12 @@ class Network:
 
     def refusal(self, columns: tuple[str, ...]) -> str:
         """Why the sensitivities by `columns` would be wrong; empty where they are right."""
-        refusals = self._shared().refusals
+        plans = self._shared()
+        refusals = plans.refusals
         if columns not in refusals:
             parameters = tuple(c for c in columns if c not in self.amounts)
-            refusals[columns] = wrong_derivatives(self.source, parameters, lambda: self.sensitivity_note(columns))
+            said = plans.said if parameters else []
+            refusals[columns] = wrong_derivatives(self.source, parameters, said, lambda: self.sensitivity_note(columns))
             refusals[columns] = refusals[columns] or (ordered_events(self.path) if columns else "")
         return refusals[columns]
 

@@ -10,15 +10,17 @@ import numpy as np
 from bnfhmc.errors import InputError, MissingTool, Mistake
 from bnfhmc.model.internals import blind_starts, function_texts
 from bnfhmc.model.rounding import rounded_states
+from bnfhmc.model.starts import Row
 
 
-def wrong_derivatives(source: Any, parameters: tuple[str, ...], note: Callable[[], str]) -> str:
+def wrong_derivatives(source: Any, parameters: tuple[str, ...], said: Sequence[Row], note: Callable[[], str]) -> str:
     """Why sensitivities by `parameters` would be wrong; empty where they are right.
 
     A difference quotient of the right-hand side does not see that a jump (of ``floor(A)``, or of an ``if`` on the
-    state) comes sooner or later as a parameter moves. ``note``: says why sensitivities are difference quotients.
+    state) comes sooner or later as a parameter moves. ``said``: ∂x(0)/∂p as bngsim has it; ``note``: says why
+    sensitivities are difference quotients.
     """
-    blind = blind_starts(source, parameters)
+    blind = blind_starts(source, parameters, said)
     if blind:
         return f"bngsim has no derivative of {', '.join(blind)}"
     moving = {*source.species_names, *source.observable_names, *source.function_names}

@@ -15,6 +15,8 @@ LOWEST = -1e150
 STEEPEST = 1e300
 # The smallest distance to an edge that a pole is evaluated at; 1/SMALLEST is a float.
 SMALLEST = 1e-300
+# The support of a density without ends.
+ENDLESS = (-np.inf, np.inf)
 # Uniform draws are multiples of 2⁻⁵³; zero, whose quantile may be -inf, becomes the smallest of them.
 SMALLEST_DRAW = 2.0**-53
 
@@ -110,9 +112,15 @@ class LocationScale(Prior):
     @final
     @np.errstate(all="ignore")
     def logpdf_and_score(self, u: Real) -> tuple[Real, Real]:
-        lo, hi = self.support
+        support = self.support
         location, scale = self.affine
         f, slope = self.f_and_slope((u - location) / scale)
+        if support is ENDLESS and isinstance(f, np.ndarray) and f.ndim == 1:
+            steep = slope / scale
+            # the usual case, found with two numbers; NaN makes either comparison false
+            if np.dot(steep, steep) < STEEPEST and np.minimum.reduce(f, initial=0.0) > LOWEST:
+                return f - np.log(scale), steep
+        lo, hi = support
         # f > LOWEST is false for NaN, which is what the functions of x give at infinite x.
         inside = (u >= lo) & (u <= hi) & (f > LOWEST)
         steep = np.minimum(np.maximum(slope / scale, -STEEPEST), STEEPEST)

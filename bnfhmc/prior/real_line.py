@@ -11,7 +11,7 @@ from typing import final
 import numpy as np
 from scipy.special import betaln, expit, logit, ndtr, ndtri, stdtr, stdtrit
 
-from bnfhmc.prior.density import LocationScale, not_finite, not_positive
+from bnfhmc.prior.density import ENDLESS, LocationScale, not_finite, not_positive
 from bnfhmc.prior.scale import Real
 
 _HALF_LOG_2PI = 0.5 * float(np.log(2 * np.pi))
@@ -38,7 +38,7 @@ class RealLine(LocationScale):
     @property
     @final
     def support(self) -> tuple[Real, Real]:
-        return -np.inf, np.inf
+        return ENDLESS
 
 
 class SymmetricRealLine(RealLine):

@@ -85,6 +85,8 @@ class PriorVector:
     def transform(self, z: Float[np.ndarray, " d"]) -> Transformed:
         """u, du/dz, log|du/dz| and its derivative at z, elementwise and in one pass."""
         z = np.asarray(z, dtype=float)
+        if len(self._bijectors) == 1:
+            return self._bijectors[0][1].transform(z)
         out = np.empty((4, z.size))
         for columns, bijector in self._bijectors:
             for row, values in zip(out, bijector.transform(z[columns]), strict=True):
@@ -93,7 +95,7 @@ class PriorVector:
 
     def u_from_z(self, z: Float[np.ndarray, " d"]) -> Float[np.ndarray, " d"]:
         """u at z, strictly inside the support."""
-        return np.asarray(self.transform(z).u)
+        return np.array(self.transform(z).u)
 
     def du_dz(self, z: Float[np.ndarray, " d"]) -> Float[np.ndarray, " d"]:
         """du_i/dz_i."""
@@ -160,6 +162,9 @@ class PriorVector:
         self, u: Float[np.ndarray, " d"]
     ) -> tuple[Float[np.ndarray, " d"], Float[np.ndarray, " d"]]:
         u = np.asarray(u, dtype=float)
+        if len(self._priors) == 1:
+            only = self._priors[0][1].logpdf_and_score(u)
+            return np.asarray(only[0]), np.asarray(only[1])
         terms, score = np.empty((2, u.size))
         for columns, prior in self._priors:
             terms[columns], score[columns] = prior.logpdf_and_score(u[columns])
@@ -176,6 +181,8 @@ class PriorVector:
 def _spread(groups: Groups[T], x: np.ndarray, f: Callable[[T, np.ndarray], Any]) -> np.ndarray:
     """f(member, its part of x) for every group, put back in the order of x."""
     x = np.asarray(x, dtype=float)
+    if len(groups) == 1:
+        return np.array(f(groups[0][1], x))
     out = np.empty(x.size)
     for columns, member in groups:
         out[columns] = f(member, x[columns])

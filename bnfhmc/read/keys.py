@@ -73,7 +73,8 @@ VARIABLES = {f"{f}_var": (f, "lin") for f in POSITIONAL} | {f"log{f}_var": (f, "
 
 # keyword → its fields, each with why it is refused (empty: it is read); None takes any field
 RECORDS: dict[str, dict[str, str] | None] = {
-    "model": {"rtol": "", "atol": "",
+    "model": {**dict.fromkeys(("rtol", "atol", "gradient_rtol", "gradient_atol", "sensitivity_error_control",
+                               "sensitivity_method"), ""),
               "species_atol": "has no counterpart here; give one 'atol: <number>' for all species of a model"},
     "condition": {"model": "", "perturbations": ""},
     "experiment": {

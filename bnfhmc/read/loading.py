@@ -54,7 +54,7 @@ def load_models(
         try:
             out.models[m.name] = loader(
                 m.path, name=m.name, free=free, settable=frozenset(settable), generate_network=options, rtol=rtol, atol=atol,
-                **more,
+                **m.gradient, **more,
             )
         except InputError as error:
             mistakes.include(error, m.line)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bnfhmc.errors import nearest
@@ -14,6 +14,12 @@ from bnfhmc.read.mistakes import Mistakes
 from bnfhmc.read.record import Conf
 
 MOVING = ("auto", "tracking")  # PyBNF's words for tolerances that follow the state
+TOLERANCES = ("rtol", "atol", "gradient_rtol", "gradient_atol")
+# field of a model's line → word → value
+WORDS: dict[str, dict[str, bool | str]] = {
+    "sensitivity_error_control": {"on": True, "off": False},
+    "sensitivity_method": {"staggered": "staggered", "simultaneous": "simultaneous"},
+}
 SUFFIXES = (".bngl", ".net", ".xml", ".sbml", ".ant")
 
 
@@ -22,7 +28,8 @@ class ModelFile:
     """A model file that a configuration names.
 
     ``data``: edition 1's data files, as written on the model's line; ``bngl``: what a .bngl file says besides its
-    model; ``there``: whether it can be opened.
+    model; ``there``: whether it can be opened; ``gradient``: what is said of the solves with sensitivities, as arguments
+    of `bnfhmc.model.load_model`.
     """
 
     name: str
@@ -33,6 +40,7 @@ class ModelFile:
     data: tuple[str, ...] = ()
     bngl: BnglFile | None = None
     there: bool = True
+    gradient: Mapping[str, float | bool | str] = field(default_factory=dict)
 
 
 def read_models(conf: Conf, mistakes: Mistakes) -> dict[str, ModelFile]:
@@ -62,11 +70,21 @@ def _declared(conf: Conf, s: Statement, mistakes: Mistakes) -> list[ModelFile]:
     said = fields(s, RECORDS["model"], mistakes)
     if not said.head:
         mistakes.add(s.line, "'model:' names no file", "type 'model: <file>.bngl'")
-    tolerances = {n: _tolerance(s, n, said.text(n), mistakes) for n in ("rtol", "atol") if n in said.named}
-    if len(said.head) > 1 and tolerances:
+    tolerances = {n: _tolerance(s, n, said.text(n), mistakes) for n in TOLERANCES if n in said.named}
+    words = {n: _word(s, n, said.text(n), mistakes) for n in WORDS if n in said.named}
+    if len(said.head) > 1 and (tolerances or words):
         mistakes.add(s.line, f"tolerances for {len(said.head)} models at once", "give each model its own 'model:' line")
+    own = {n: tolerances.pop(n, None) for n in ("rtol", "atol")}
+    gradient = {n: value for n, value in (tolerances | words).items() if value is not None}
     files = [(text, conf.file(text)) for text in said.head]
-    return [ModelFile(p.stem, p, s.line, tolerances.get("rtol"), tolerances.get("atol")) for _, p in files]
+    return [ModelFile(p.stem, p, s.line, own["rtol"], own["atol"], gradient=gradient) for _, p in files]
+
+
+def _word(s: Statement, name: str, text: str | None, mistakes: Mistakes) -> bool | str | None:
+    known = WORDS[name]
+    if (value := known.get((text or "").lower())) is None:
+        mistakes.add(s.line, f"'{name}: {text}' is not known", f"type {' or '.join(f'{name}: {word}' for word in known)}")
+    return value
 
 
 def _tolerance(s: Statement, name: str, text: str | None, mistakes: Mistakes) -> float | None:
@@ -74,7 +92,7 @@ def _tolerance(s: Statement, name: str, text: str | None, mistakes: Mistakes) ->
     if (text or "").split(" ")[0].lower() in MOVING:
         mistakes.add(s.line, f"'{name}: {text}' would change with the state; here a tolerance is one number a model",
                      f"type {name}: 1e-8")  # fmt: skip
-    elif value is None or not 0 < value < (1 if name == "rtol" else float("inf")):
+    elif value is None or not 0 < value < (1 if name.endswith("rtol") else float("inf")):
         mistakes.add(s.line, f"'{name}: {text}' is no tolerance", f"type a small positive number, such as {name}: 1e-8")
     else:
         return value

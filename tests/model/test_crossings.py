@@ -135,5 +135,7 @@ def test_starts_have_the_slopes_of_their_amounts(quotient):
     for species, parameter, slope in rows:
         got[species, {5: 0, 7: 1, 8: 2}[parameter]] += slope
     np.testing.assert_allclose(got, expected, rtol=1e-8, atol=1e-10)
-    assert set(starts.names) == {"a", "b"}
+    assert set(starts.names) == {"a", "b", "c"}
     assert starts.by(["b"]).rows(M, divisors) == [row for row in rows if row[1] == 7]
+    assert starts.rows({n: 2 * v for n, v in M.items()}, divisors) != rows  # none of another point is kept
+    assert starts.rows(M, divisors) == rows

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 
 import bngsim
 import numpy as np
 import pytest
+from bngsim import _codegen
 
 from bnfhmc.errors import InputError
 from bnfhmc.expression import ExpressionError
 from bnfhmc.model import Failure, load_model
 from bnfhmc.model import network as network_module
 from bnfhmc.model import plan as plan_module
-from bnfhmc.model.internals import PROVED_WITH, Direct, function_texts, not_direct
+from bnfhmc.model.internals import PROVED_WITH, Direct, compiled_without_errno, function_texts, not_direct
 from bnfhmc.model.plan import Plans
 from tests.model.routes import CASES, COUNTER, INFUSION, SEED_WALK, SEEDS
 
@@ -52,6 +54,15 @@ def assert_equal(ours, theirs, said, exact=True):
 
 def test_this_version_of_bngsim_is_one_that_is_proved():
     assert bngsim.__version__.startswith(PROVED_WITH)
+
+
+def test_models_are_compiled_without_errno_where_the_compiler_has_such_a_word():
+    def build(compiler, *files):
+        return [compiler, *files]
+
+    assert compiled_without_errno(build)("cc", "m.c") == ["cc", "m.c", "-fno-math-errno"]
+    assert compiled_without_errno(build)("cl", "m.c") == ["cl", "m.c"]
+    assert "-fno-math-errno" in _codegen._build_compile_cmd(Path("m.c"), Path("m.so"), "-O3")
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -31,6 +31,14 @@ def test_tolerances_of_the_model_win_over_those_of_all(folder, fit):
     assert (folder.calls["other"]["rtol"], folder.calls["other"]["atol"]) == (1e-6, 1e-8)
 
 
+def test_what_is_said_of_sensitivities(folder, fit):
+    said = "gradient_rtol: 1e-6, gradient_atol: 1e-7, sensitivity_error_control: off, sensitivity_method: simultaneous"
+    folder.load(fit.replace("model: decay.bngl", f"model: decay.bngl, {said}"))
+    asked = folder.calls["decay"]
+    assert (asked["gradient_rtol"], asked["gradient_atol"]) == (1e-6, 1e-7)
+    assert (asked["sensitivity_error_control"], asked["sensitivity_method"]) == (False, "simultaneous")
+
+
 @pytest.mark.parametrize("suffix", [".net", ".xml", ".sbml", ".ant", ".BNGL"])
 def test_kinds_of_model_files(folder, fit, suffix):
     folder.write(f"m{suffix}", "begin model")
@@ -48,6 +56,13 @@ def test_kinds_of_model_files(folder, fit, suffix):
             "model: decay.bngl, atol: tracking 3",
             "'atol: tracking 3' would change with the state; here a tolerance is one number a model; type atol: 1e-8",
         ),
+        (
+            "model: decay.bngl, sensitivity_error_control: maybe",
+            "'sensitivity_error_control: maybe' is not known; type sensitivity_error_control: on or "
+            "sensitivity_error_control: off",
+        ),
+        ("model: decay.bngl, gradient_rtol: 2",
+         "'gradient_rtol: 2' is no tolerance; type a small positive number, such as gradient_rtol: 1e-8"),
         ("model: decay.bngl, rtol: 2", "'rtol: 2' is no tolerance; type a small positive number, such as rtol: 1e-8"),
         (
             "model: decay.bngl, species_atol: A 1e-3",

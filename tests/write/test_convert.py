@@ -9,7 +9,9 @@ import pytest
 import yaml
 
 from bnfhmc.errors import InputError
+from bnfhmc.model.limits import Tolerances
 from bnfhmc.write import convert
+from bnfhmc.write.conf.problem import _told
 from tests.write.building import assert_same, read
 
 module = sys.modules["bnfhmc.write.convert"]  # its name in the package is the function's
@@ -207,3 +209,13 @@ def test_what_the_linter_finds_is_said(conf, tmp_path: Path, monkeypatch: pytest
 
     monkeypatch.setattr(module, "_as_petab", with_a_slip)
     assert any("linter" in said and "other" in said for said in complaints(source, tmp_path / "petab"))
+
+
+def test_how_a_model_is_solved_comes_back_in_a_conf():
+    usual = Tolerances()
+    assert _told(usual) == ""
+    own = Tolerances(1e-9, 1e-10, 1e-6, 1e-7, error_control=False, method="simultaneous")
+    assert _told(own) == (
+        ", rtol: 1e-09, atol: 1e-10, gradient_rtol: 1e-06, gradient_atol: 1e-07, sensitivity_error_control: off, "
+        "sensitivity_method: simultaneous"
+    )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from bnfhmc.model.limits import Tolerances
 from bnfhmc.problem import Experiment, Problem
 from bnfhmc.write.conf.conditions import Conditions
 from bnfhmc.write.conf.data import data_files
@@ -85,9 +86,19 @@ class _Experiments:
 
 def _model_line(problem: Problem, key: str, copy: ModelCopy) -> str:
     model = problem.models[key]
-    atol = getattr(getattr(model, "tolerances", None), "atol", 1e-8)
-    told = "" if (model.rtol, atol) == (1e-8, 1e-8) else f", rtol: {model.rtol!r}, atol: {atol!r}"
-    return f"model: {copy.file}{told}"
+    tolerances = getattr(model, "tolerances", None) or Tolerances(model.rtol)
+    return f"model: {copy.file}{_told(tolerances)}"
+
+
+def _told(tolerances: Tolerances) -> str:
+    """The fields of a model's line that say how it is solved, as far as that is not how every model is."""
+    usual, now = Tolerances(), tolerances
+    out = [("rtol", now.rtol), ("atol", now.atol)] if (now.rtol, now.atol) != (usual.rtol, usual.atol) else []
+    out += [(n, x) for n, x in (("gradient_rtol", now.gradient_rtol), ("gradient_atol", now.gradient_atol)) if x is not None]
+    told = [f"{name}: {value!r}" for name, value in out]
+    told += [] if now.error_control else ["sensitivity_error_control: off"]
+    told += [] if now.method == usual.method else [f"sensitivity_method: {now.method}"]
+    return "".join(f", {field}" for field in told)
 
 
 def _settings_lines(problem: Problem) -> list[str]:

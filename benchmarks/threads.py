@@ -1,0 +1,83 @@
+"""What a second thread is worth: over the conditions of one evaluation, and over chains.
+
+    python -m benchmarks.threads [--quick] [--threads N] [--json FILE]
+
+Evaluations a second of wall time with one thread and with N, and their ratio; so it needs N idle cores.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import threading
+import time
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+import bnfhmc
+from benchmarks.cases import Case, overhead_cases
+from benchmarks.tables import Row, printed, saved
+from benchmarks.timing import points
+
+
+def rate(posteriors: list[bnfhmc.Posterior], z: np.ndarray, count: int) -> float:
+    """Evaluations a second by as many chains as there are posteriors, `count` evaluations each."""
+    places = [list(islice(points(z, seed), count)) for seed in range(len(posteriors))]
+    ready = threading.Barrier(len(posteriors) + 1)
+
+    def chain(posterior: bnfhmc.Posterior, mine: list[np.ndarray]) -> None:
+        ready.wait()
+        for at in mine:
+            posterior.evaluate(at)
+
+    chains = [threading.Thread(target=chain, args=pair) for pair in zip(posteriors, places, strict=True)]
+    for thread in chains:
+        thread.start()
+    ready.wait()
+    start = time.perf_counter()
+    for thread in chains:
+        thread.join()
+    return count * len(posteriors) / (time.perf_counter() - start)
+
+
+def measure(case: Case, folder: Path, threads: int, seconds: float) -> list[Row]:
+    """Both ways of taking more threads, rounds of one thread and of several in turn."""
+    alone, z = case.opened(folder)
+    pooled = bnfhmc.Posterior(alone.problem, threads)
+    clones = [alone.clone() for _ in range(threads)]
+    for posterior in (alone, pooled, *clones):
+        for at in islice(points(z), 3):
+            posterior.evaluate(at)
+    count = max(3, int(seconds / 8 * rate([alone], z, 3)))
+    rates: dict[str, list[float]] = {"one": [], "conditions": [], "chains": []}
+    for _ in range(4):
+        rates["one"].append(rate([alone], z, count))
+        rates["conditions"].append(rate([pooled], z, count))
+        rates["chains"].append(rate(clones, z, count))
+    found = {kind: float(np.median(values)) for kind, values in rates.items()}
+    return [
+        {"case": case.name, "over": kind, "threads": threads, "one /s": found["one"], f"{threads} /s": found[kind],
+         "ratio": found[kind] / found["one"]}
+        for kind in ("conditions", "chains")
+    ]  # fmt: skip
+
+
+def main() -> None:
+    """Measure, print the table and write it."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("--quick", action="store_true", help="a shorter measurement")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--json", type=Path)
+    chosen = parser.parse_args()
+    rows: list[Row] = []
+    with tempfile.TemporaryDirectory() as folder:
+        for case in (c for c in overhead_cases() if c.name in ("receptor", "knockdowns")):
+            rows += measure(case, Path(folder) / case.name, chosen.threads, 4.0 if chosen.quick else 20.0)
+    printed("Threads", rows)
+    saved(chosen.json, "threads", rows)
+
+
+if __name__ == "__main__":
+    main()
