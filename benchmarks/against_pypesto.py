@@ -1,6 +1,6 @@
 """Value and gradient of PEtab problems, here and by pyPESTO with AMICI, in one process at equal tolerances.
 
-    python -m benchmarks.against_pypesto [problem.yaml ...] [--quick] [--json FILE]
+    python -m benchmarks.against_pypesto [problem.yaml ...] [--quick] [--models DIR] [--json FILE]
 
 Without problems, on those of `benchmarks.petab_one`. Both are held to the same relative and absolute tolerance; AMICI is
 asked for its forward and for its adjoint sensitivities; the ratio is ours to the better of the two, and the last line the
@@ -30,10 +30,14 @@ def amici_objective(
     path: Path, adjoint: bool, rtol: float, atol: float, folder: Path
 ) -> tuple[Callable[[np.ndarray], Any], Any]:
     """(x → value and gradient by pyPESTO and AMICI, the importer of the problem)."""
+    import petab.v1
     import pypesto.petab
     from amici.sim.sundials import SensitivityMethod
 
-    importer = pypesto.petab.PetabImporter.from_yaml(str(path), output_folder=str(folder / "amici" / path.parent.name))
+    problem = petab.v1.Problem.from_yaml(str(path))
+    petab.v1.flatten_timepoint_specific_output_overrides(problem)  # AMICI takes no others
+    name = "m" + "".join(c for c in path.parent.name if c.isalnum())
+    importer = pypesto.petab.PetabImporter(problem, output_folder=str(folder / name), model_name=name)
     objective = importer.create_objective_creator().create_objective(verbose=False)
     solver = objective.amici_solver
     solver.set_relative_tolerance(rtol)
@@ -65,7 +69,7 @@ def measure(path: Path, seconds: float, folder: Path, clock: Callable[[], float]
     for at in points(z0, width=1e-3):
         u = posterior.u_from_z(at)
         theta = dict(zip(posterior.names, posterior.theta_from_u(u).tolist(), strict=True))
-        x = np.array([scaled[scale[n]](theta[n]) for n in petab.x_free_ids])
+        x = np.array([scaled[scale[n]](theta.get(n, nominal[n])) for n in petab.x_ids])
         seconds_of: dict[str, float] = {}
         start = clock()
         sound = posterior.evaluate(at).status == "ok"
@@ -94,6 +98,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("problems", nargs="*", type=Path)
     parser.add_argument("--quick", action="store_true", help="a second for each problem instead of five")
+    parser.add_argument("--models", type=Path, help="a folder that keeps what AMICI compiles, for the next time")
     parser.add_argument("--json", type=Path)
     chosen = parser.parse_args()
     if missing := [name for name in ("pypesto", "amici") if find_spec(name) is None]:
@@ -102,7 +107,8 @@ def main() -> None:
     logging.disable(logging.WARNING)
     with tempfile.TemporaryDirectory() as folder:
         problems = chosen.problems or petab_problems(Path(folder))
-        rows = [measure(path, 1.0 if chosen.quick else 5.0, Path(folder)) for path in problems]
+        kept = chosen.models or Path(folder) / "amici"
+        rows = [measure(path, 1.0 if chosen.quick else 5.0, kept) for path in problems]
     ratios = [row["ratio"] for row in rows if np.isfinite(row.get("ratio", np.nan))]
     if ratios:
         rows.append({"problem": "geometric mean", "ratio": float(np.exp(np.mean(np.log(ratios))))})

@@ -95,12 +95,12 @@ def run(
     from bnfhmc.report.quiet_arviz import load_arviz
 
     s = problem.settings
-    posterior = Posterior(problem)
+    cores = cores or usable_cores()
+    posterior = Posterior(problem, threads=max(1, cores // s.chains))
     if s.sensitivity_fallback == "warn":
         for note in posterior.notes:
             tell(note)
     started = _now()
-    cores = cores or usable_cores()
     with claim(output_dir, overwrite) as folder:
         load_arviz()
         draws = _method(s.method)(

@@ -38,7 +38,7 @@ class Tolerances:
     gradient_rtol: float | None = None
     gradient_atol: float | None = None
     error_control: bool = True
-    method: Literal["staggered", "simultaneous"] = "staggered"
+    method: Literal["staggered", "simultaneous"] = "simultaneous"
 
     def limits(self, gradient: bool, timeout_s: float) -> Limits:
         """What a solve is held to."""

@@ -46,7 +46,7 @@ def load_model(
     gradient_rtol: float | None = None,
     gradient_atol: float | None = None,
     sensitivity_error_control: bool = True,
-    sensitivity_method: Literal["staggered", "simultaneous"] = "staggered",
+    sensitivity_method: Literal["staggered", "simultaneous"] = "simultaneous",
 ) -> Network:
     """Read a model file.
 

@@ -239,12 +239,12 @@ def test_a_looser_gradient_leaves_the_value_as_it_is(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["nothing special", "events"])
-def test_simultaneous_sensitivities_are_those_of_the_public_route(tmp_path, name):
-    case, options = CASES[name], {"sensitivity_method": "simultaneous"}
+def test_staggered_sensitivities_are_those_of_the_public_route(tmp_path, name):
+    case, options = CASES[name], {"sensitivity_method": "staggered"}
     ours, theirs = opened(tmp_path, case.file, case.text, **options), public(opened(tmp_path, case.file, case.text, **options))
-    staggered = opened(tmp_path, case.file, case.text)
+    usual = opened(tmp_path, case.file, case.text)
     for point in case.points[:3]:
-        got, expected, other = (m.solve(point, TIMES, case.outputs, case.columns) for m in (ours, theirs, staggered))
+        got, expected, other = (m.solve(point, TIMES, case.outputs, case.columns) for m in (ours, theirs, usual))
         assert_equal(got, expected, str(point))
         assert_equal(got, other, str(point), exact=False)
         assert not np.array_equal(got.dy, other.dy)
