@@ -96,7 +96,8 @@ def run(
 
     s = problem.settings
     cores = cores or usable_cores()
-    posterior = Posterior(problem, threads=max(1, cores // s.chains))
+    posterior = Posterior(problem)
+    posterior.threads = max(1, cores // s.chains)  # conditions take the cores that chains leave
     if s.sensitivity_fallback == "warn":
         for note in posterior.notes:
             tell(note)
