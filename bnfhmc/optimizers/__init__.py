@@ -5,6 +5,7 @@
     profiles = profile_likelihood(posterior, fit, ["k1", "k2"])
 """
 
+from bnfhmc.optimizers.chain_starts import ChainStarts, map_starts, points_of, spread
 from bnfhmc.optimizers.fit import METHODS, choose, optimize
 from bnfhmc.optimizers.laplace import Laplace, metric
 from bnfhmc.optimizers.objective import Objective
@@ -14,6 +15,6 @@ from bnfhmc.optimizers.search import Step
 from bnfhmc.optimizers.starts import NoStart
 
 __all__ = [
-    "METHODS", "FitResult", "Laplace", "NoStart", "Objective", "Profile", "Profiles", "Start", "Step", "choose", "metric",
-    "optimize", "profile_likelihood",
+    "METHODS", "ChainStarts", "FitResult", "Laplace", "NoStart", "Objective", "Profile", "Profiles", "Start", "Step", "choose",
+    "map_starts", "metric", "optimize", "points_of", "profile_likelihood", "spread",
 ]  # fmt: skip

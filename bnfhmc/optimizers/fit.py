@@ -141,6 +141,7 @@ def _result(
         wall_seconds=time.perf_counter() - began,
         solve_seconds=sum(o.local.solve_seconds for o in outcomes),
         random_seed=plan.random_seed,
+        theta_of_starts=np.array([objective.prior.theta_from_u(o.local.u) for o in outcomes]),
     )
 
 

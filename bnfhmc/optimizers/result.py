@@ -53,7 +53,7 @@ class FitResult:
     ``near_best``: how many starts came within 0.1 of the best log posterior. ``history``: of the best start.
     ``standard_errors``: of θ by name, from the Laplace approximation; NaN at a bound. ``undetermined``: what the data leave
     open. ``wall_seconds``: of the clock; ``solve_seconds``: spent in solves, summed over threads. ``random_seed`` repeats the
-    run on any number of cores.
+    run on any number of cores. ``theta_of_starts``: the best point of each start.
     """
 
     names: tuple[str, ...]
@@ -79,6 +79,7 @@ class FitResult:
     wall_seconds: float
     solve_seconds: float
     random_seed: int
+    theta_of_starts: Float[np.ndarray, "start d"]
 
     @property
     def sentences(self) -> tuple[str, ...]:
