@@ -154,6 +154,12 @@ class Network:
         made._plans, made._armed = self._shared(), self._armed.clone() if self._armed is not None else None
         return made
 
+    def loosened(self, rtol: float) -> Network:
+        """A clone that is solved less exactly: for searches, which need few digits until their end."""
+        made = self.clone()
+        made.tolerances = self.tolerances.loosened(rtol)
+        return made
+
     def _run(
         self, values: Mapping[str, float], times: np.ndarray, outputs: tuple[str, ...], columns: tuple[str, ...],
         seeds: Seeds | None, steady: bool = False,

@@ -80,11 +80,13 @@ def optimize(
     settings = Options(tolerance, limit, seed, {**backend.extra, **(options or {})})
     plan = Plan(name, settings, count, draws, seed)
     began = time.perf_counter()
-    crew = Crew(objective, cores)
+    # a search without gradients looks at differences of values alone, which lose their digits first
+    searched = objective if backend.needs == "value" else objective.loosened()
+    crew = Crew(searched, cores)
     kept = Store(store, _run_of(objective, plan, given)) if store is not None else None
     done = [outcome_of(r) for r in kept.finished] if kept else []
     outcomes = multistart.run(
-        objective, plan, crew, given=given, done=done, callback=callback,
+        searched, plan, crew, given=given, done=done, callback=callback,
         keep=(lambda outcome: kept.keep(record_of(outcome))) if kept else (lambda outcome: None),
     )  # fmt: skip
     return _result(objective, plan, crew, outcomes, why, began)

@@ -8,15 +8,19 @@ Each is one solve. Raises FailedSolve where there is no value.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, NamedTuple, Protocol, final, get_args
+from dataclasses import replace
+from typing import Any, Literal, NamedTuple, Protocol, final, get_args, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
 
 from bnfhmc.errors import FailedSolve
+from bnfhmc.model.protocol import Model
 from bnfhmc.objective import TargetLikelihood
 from bnfhmc.posterior import Posterior
 from bnfhmc.prior import PriorVector
+
+LOOSE = 1e-6  # the relative tolerance of solves that need few digits
 
 Returns = Literal["value", "gradient", "residuals"]
 Residuals = tuple[Float[np.ndarray, " n"], Float[np.ndarray, "n d"]]
@@ -28,6 +32,13 @@ class Quadratic(NamedTuple):
     value: float
     grad: Float[np.ndarray, " d"]
     hess: Float[np.ndarray, "d d"]
+
+
+@runtime_checkable
+class Loosened(Protocol):
+    """A model whose solver can be asked for fewer digits."""
+
+    def loosened(self, rtol: float) -> Model: ...
 
 
 class Loss(Protocol):
@@ -52,6 +63,10 @@ class Loss(Protocol):
 
     def clone(self) -> Loss:
         """An independent copy for another thread."""
+        ...
+
+    def loosened(self) -> Loss:
+        """An independent copy that may be less exact, and so cheaper, by errors that a search does not see."""
         ...
 
 
@@ -99,6 +114,12 @@ class PosteriorLoss:
     def clone(self) -> PosteriorLoss:
         """The loss of a clone of the posterior."""
         return PosteriorLoss(self.posterior.clone())
+
+    def loosened(self) -> PosteriorLoss:
+        """The loss of the same problem with models that are solved to a relative 1e-6."""
+        problem = self.posterior.problem
+        models = {name: _loosened(model) for name, model in problem.models.items()}
+        return PosteriorLoss(Posterior(replace(problem, models=models), self.posterior.threads))
 
     def _gradient(self, u: np.ndarray, solved: list[Any]) -> tuple[float, Float[np.ndarray, " d"]]:
         parts = [like.loss_gradient(p) for like, p in zip(self._likelihoods, solved, strict=True)]
@@ -157,6 +178,10 @@ class CallableLoss:
         """The same function: whoever brings one that may not run on two threads asks for one core."""
         return self
 
+    def loosened(self) -> CallableLoss:
+        """The same function: how exact it is, is its own affair."""
+        return self
+
     def _call(self, u: np.ndarray) -> Any:
         return self.fn(dict(zip(self.prior.names, self.prior.theta_from_u(u).tolist(), strict=True)))
 
@@ -172,6 +197,11 @@ class CallableLoss:
         if slope.shape != expected:
             raise ValueError(f"{what} has shape {slope.shape}; with {len(self.prior)} parameters it has {expected}")
         return slope
+
+
+def _loosened(model: Model) -> Model:
+    made: Model = model.loosened(LOOSE) if isinstance(model, Loosened) else model.clone()
+    return made
 
 
 def _finite(*values: Any) -> float:

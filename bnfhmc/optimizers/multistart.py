@@ -122,21 +122,27 @@ def run(
 
 
 def polished(objective: Objective, plan: Plan, crew: Crew, best: Outcome) -> Outcome:
-    """The best start once more, at a hundredth of the tolerance; backends that cannot go on leave it as it is."""
+    """The best start once more, by solves as exact as they can be, at a hundredth of the tolerance.
+
+    Backends that cannot go on leave the point as it is, and a start that had no value by its own idea has converged where
+    this has.
+    """
     left = plan.options.max_evaluations - best.local.evaluations
     if not plan.backend.continues or crew.stop.is_set() or left <= 0:
         return best
     search = Search(objective, limit=min(left, 2 * ROUND), start=best.index, stop=crew.stop)
     options = Options(POLISH * plan.options.tolerance, search.limit, plan.options.seed, plan.options.extra)
+    end = End(best.local.reason, best.local.converged)
     with suppress(Halt):
-        plan.backend.minimise(search, best.local.u, options)
-    if not search.best_value < best.local.value:
+        polish = plan.backend.minimise(search, best.local.u, options)
+        end = polish if polish.converged and not end.converged else end
+    if not np.isfinite(search.best_value):
         return best
-    before, after = best.local, search.result(best.local.reason, best.local.converged)
+    before, after = best.local, search.result(*end)
     history = (*before.history, (before.evaluations + after.evaluations, after.value))
     failures = {k: before.failures.get(k, 0) + after.failures.get(k, 0) for k in (*before.failures, *after.failures)}
     return replace(best, local=Local(
-        after.u, after.value, before.reason, before.converged, before.evaluations + after.evaluations,
+        after.u, after.value, after.reason, after.converged, before.evaluations + after.evaluations,
         before.gradients + after.gradients, failures, history, before.solve_seconds + after.solve_seconds,
     ))  # fmt: skip
 

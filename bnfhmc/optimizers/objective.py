@@ -153,6 +153,12 @@ class Objective:
         other._set(self.prior, self.loss.clone(), self.search_space, self._pinned)
         return other
 
+    def loosened(self) -> Objective:
+        """An independent copy that may be less exact, and so cheaper, by errors that a search does not see."""
+        other = Objective.__new__(Objective)
+        other._set(self.prior, self.loss.loosened(), self.search_space, self._pinned)
+        return other
+
     def pinned(self, index: int, u: float) -> Objective:
         """The same objective, for the same thread, with one parameter held: its bounds are both u."""
         other = Objective.__new__(Objective)
