@@ -41,7 +41,7 @@ class Tolerances:
     method: Literal["staggered", "simultaneous"] = "staggered"
 
     def loosened(self, rtol: float) -> Tolerances:
-        """Looser by the factor that brings the relative tolerance to `rtol`, the same for solves of either kind; never tighter."""
+        """Looser by the factor that brings the relative tolerance to `rtol`, with and without sensitivities; never tighter."""
         factor = max(1.0, rtol / self.rtol)
         return replace(self, rtol=factor * self.rtol, atol=factor * self.atol, gradient_rtol=None, gradient_atol=None)
 

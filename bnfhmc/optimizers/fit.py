@@ -29,7 +29,7 @@ from bnfhmc.posterior import Posterior
 MAP = "map"
 METHODS = (MAP, *BACKENDS)
 STARTS = 20
-DRAWS = 10
+DRAWS = 8
 
 Theta = Mapping[str, float] | Sequence[float]
 

@@ -28,8 +28,8 @@ NO_DRAW = "no draw could be solved"
 
 # Between one look at the others and the next, in evaluations a start.
 ROUND = 150
-# Of the draws of a start, how many are searched from, and for how many evaluations, before the best of them goes on.
-LITTER, WEANING = 3, 60
+# Of the draws of a start, how many are searched from at each stage, and for how many evaluations, before the best goes on.
+WEANING = ((4, 60), (2, 40))
 # The tolerance of the polish, relative to that of the search.
 POLISH = 1e-2
 
@@ -104,17 +104,19 @@ def run(
     if not finished and screened and not any(s.candidates for s in screened):
         raise no_start(screened)
     attempts = [_attempt(objective, k, s, crew.stop, callback) for k, s in zip(waiting, screened, strict=True)]
+    crew.do([partial(_wean, attempt=a, plan=plan, keep=keep) for a in attempts if a.end is None])
+    before = 0 if given else plan.draws + sum(litter * spent for litter, spent in WEANING)
     for round_ in itertools.count(1):
         running = [a for a in attempts if a.end is None]
         if not running:
             break
         limit = plan.options.max_evaluations
         if plan.backend.continues and plan.starts > 1:
-            limit = min(limit, round_ * ROUND)
+            limit = min(limit, before + round_ * ROUND)
         crew.do([partial(_advance, attempt=a, plan=plan, limit=limit, keep=keep) for a in running])
         known = [*(a.outcome for a in attempts), *finished.values()]
         for a in running:
-            if a.end is None and _hopeless(a.search, limit, plan.options.max_evaluations, known):
+            if a.end is None and _hopeless(a.search, limit, 2 * round_ * ROUND, known):
                 a.end = End(GIVEN_UP, False)
                 keep(a.outcome)
     finished |= {a.index: a.outcome for a in attempts}
@@ -185,43 +187,56 @@ def _attempt(
 
 
 def _advance(objective: Objective, attempt: _Attempt, plan: Plan, limit: int, keep: Keep) -> None:
-    """One round of a start: its litter first, then on from the best point that has derivatives."""
-    attempt.search.objective = objective
-    seed = int(stream(plan.random_seed, attempt.index, SEARCH).integers(2**31))
-    options = Options(plan.options.tolerance, plan.options.max_evaluations, seed, plan.options.extra)
-    if attempt.candidates:
-        _wean(attempt, plan, options, limit)
-    if attempt.end is None and attempt.search.base is not None:
-        attempt.search.limit = limit
-        attempt.end = _searched(attempt.search, attempt.search.base[0], plan, options)
+    """One round of a start, on from its best point that has derivatives."""
+    search = attempt.search
+    search.objective, search.limit = objective, limit
+    if search.base is None:
+        attempt.end = End(FAILED_START, False)
+    else:
+        attempt.end = _searched(search, search.base[0], plan, _options(plan, attempt))
     if attempt.end is not None:
         keep(attempt.outcome)
 
 
-def _wean(attempt: _Attempt, plan: Plan, options: Options, limit: int) -> None:
-    """Search shortly from the best draws, and go on with the one that came furthest.
+def _wean(objective: Objective, attempt: _Attempt, plan: Plan, keep: Keep) -> None:
+    """Search shortly from the best draws, somewhat longer from the better half of them, and go on with the best.
 
     A draw that cannot be started from does not count. With a backend that cannot go on from where it was, the first draw that
     can be started from gets all the evaluations.
     """
-    wanted = LITTER if plan.backend.continues and len(attempt.candidates) > 1 else 1
+    attempt.search.objective = objective
+    options, most = _options(plan, attempt), plan.options.max_evaluations
+    stages = WEANING if plan.backend.continues and len(attempt.candidates) > 1 else ((1, most),)
     account, litter = attempt.search, list[tuple[Search, End | None, Candidate]]()
+    wanted, spent = stages[0]
     for candidate in attempt.candidates:
-        account = account.next(limit if wanted == 1 else min(limit, account.evaluations + WEANING))
+        account = account.next(min(most, account.evaluations + spent))
         end = _searched(account, candidate.u, plan, options)
         if end is None or end.reason != FAILED_START:
             litter.append((account, end, candidate))
         if len(litter) == wanted or account.ended:
             break
-    attempt.candidates = []
+    for wanted, spent in stages[1:]:
+        litter = sorted(litter, key=lambda one: one[0].best_value)[:wanted]
+        for k, (search, end, candidate) in enumerate(litter):
+            if end is None and search.base is not None and not account.ended:
+                search.charge(account)
+                search.limit = min(most, account.evaluations + spent)
+                litter[k], account = (search, _searched(search, search.base[0], plan, options), candidate), search
     if litter:
-        last = litter[-1][1]
         attempt.search, attempt.end, attempt.began = min(litter, key=lambda one: one[0].best_value)
         attempt.search.charge(account)
         if account.ended:
-            attempt.end = last
+            attempt.end = litter[-1][1] or attempt.end
     else:
         attempt.search, attempt.end = account, End(FAILED_START, False)
+    if attempt.end is not None:
+        keep(attempt.outcome)
+
+
+def _options(plan: Plan, attempt: _Attempt) -> Options:
+    seed = int(stream(plan.random_seed, attempt.index, SEARCH).integers(2**31))
+    return Options(plan.options.tolerance, plan.options.max_evaluations, seed, plan.options.extra)
 
 
 def _searched(search: Search, u: np.ndarray, plan: Plan, options: Options) -> End | None:
@@ -233,8 +248,8 @@ def _searched(search: Search, u: np.ndarray, plan: Plan, options: Options) -> En
         return None if more else End(str(halt), False)
 
 
-def _hopeless(search: Search, spent: int, budget: int, known: Sequence[Outcome]) -> bool:
-    """Whether the start, at its pace of late, would not come to the best value found in three times what it has spent.
+def _hopeless(search: Search, spent: int, more: int, known: Sequence[Outcome]) -> bool:
+    """Whether the start, at its pace of late, would not come to the best value found in so many more evaluations.
 
     The pace is that of the second half of the last round. Others count with what they had found at this number of
     evaluations, so that one that an earlier run has ended does as well.
@@ -242,7 +257,7 @@ def _hopeless(search: Search, spent: int, budget: int, known: Sequence[Outcome])
     best = min(_found_by(o.local.history, spent) for o in known)
     here, before = search.best_value, _found_by(search.history, spent - ROUND // 2)
     pace = (before - here) / (ROUND // 2) if np.isfinite(before) else np.inf
-    return here - pace * min(budget - spent, 2 * spent) > best
+    return here - pace * more > best
 
 
 def _found_by(history: Sequence[tuple[int, float]], evaluations: int) -> float:
