@@ -69,7 +69,10 @@ def _methods(conf: Conf, mistakes: Mistakes) -> tuple[str, ...]:
     if s is None:
         mistakes.add(None, "no fit_type says what to run", "type 'fit_type = nuts'")
         return ("nuts",)
+    before = len(mistakes.found)
     found = tuple(_method(s, word.lower(), mistakes) for word in s.items)
+    if len(mistakes.found) > before:
+        return found[:1]
     early = [m for m in found[:-1] if m in SAMPLERS or m == PROFILES]
     if early:
         mistakes.add(s.line, f"'{s.key} = {s.value}': {early[0]} leads to no best point that the next method could start from",
