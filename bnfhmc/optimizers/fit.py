@@ -16,6 +16,7 @@ from bnfhmc.optimizers.backends import BACKENDS, Backend
 from bnfhmc.optimizers.basins import Basin, cluster
 from bnfhmc.optimizers.identifiability import directions
 from bnfhmc.optimizers.laplace import at_bounds, laplace, standard_errors
+from bnfhmc.optimizers.loosening import LOOSE, loosened
 from bnfhmc.optimizers.multistart import Outcome, Plan
 from bnfhmc.optimizers.objective import Objective
 from bnfhmc.optimizers.prior_terms import others_than_rows
@@ -81,7 +82,7 @@ def optimize(
     plan = Plan(name, settings, count, draws, seed)
     began = time.perf_counter()
     # a search without gradients looks at differences of values alone, which lose their digits first
-    searched = objective if backend.needs == "value" else objective.loosened()
+    searched = loosened(objective, 0.0 if backend.needs == "value" else LOOSE)
     crew = Crew(searched, cores)
     kept = Store(store, _run_of(objective, plan, given)) if store is not None else None
     done = [outcome_of(r) for r in kept.finished] if kept else []

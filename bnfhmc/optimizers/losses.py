@@ -20,8 +20,6 @@ from bnfhmc.objective import TargetLikelihood
 from bnfhmc.posterior import Posterior
 from bnfhmc.prior import PriorVector
 
-LOOSE = 1e-6  # the relative tolerance of solves that need few digits
-
 Returns = Literal["value", "gradient", "residuals"]
 Residuals = tuple[Float[np.ndarray, " n"], Float[np.ndarray, "n d"]]
 
@@ -38,7 +36,7 @@ class Quadratic(NamedTuple):
 class Loosened(Protocol):
     """A model whose solver can be asked for fewer digits."""
 
-    def loosened(self, rtol: float) -> Model: ...
+    def loosened(self, rtol: float, timeout_s: float) -> Model: ...
 
 
 class Loss(Protocol):
@@ -65,8 +63,8 @@ class Loss(Protocol):
         """An independent copy for another thread."""
         ...
 
-    def loosened(self) -> Loss:
-        """An independent copy that may be less exact, and so cheaper, by errors that a search does not see."""
+    def loosened(self, rtol: float, timeout_s: float) -> Loss:
+        """An independent copy that need not be solved more exactly than `rtol`, nor for longer than `timeout_s`."""
         ...
 
 
@@ -115,10 +113,10 @@ class PosteriorLoss:
         """The loss of a clone of the posterior."""
         return PosteriorLoss(self.posterior.clone())
 
-    def loosened(self) -> PosteriorLoss:
-        """The loss of the same problem with models that are solved to a relative 1e-6."""
+    def loosened(self, rtol: float, timeout_s: float) -> PosteriorLoss:
+        """The loss of the same problem with models that are solved to a relative `rtol`, and given up after `timeout_s`."""
         problem = self.posterior.problem
-        models = {name: _loosened(model) for name, model in problem.models.items()}
+        models = {name: _loosened(model, rtol, timeout_s) for name, model in problem.models.items()}
         return PosteriorLoss(Posterior(replace(problem, models=models), self.posterior.threads))
 
     def _gradient(self, u: np.ndarray, solved: list[Any]) -> tuple[float, Float[np.ndarray, " d"]]:
@@ -178,7 +176,7 @@ class CallableLoss:
         """The same function: whoever brings one that may not run on two threads asks for one core."""
         return self
 
-    def loosened(self) -> CallableLoss:
+    def loosened(self, rtol: float, timeout_s: float) -> CallableLoss:
         """The same function: how exact it is, is its own affair."""
         return self
 
@@ -199,9 +197,8 @@ class CallableLoss:
         return slope
 
 
-def _loosened(model: Model) -> Model:
-    made: Model = model.loosened(LOOSE) if isinstance(model, Loosened) else model.clone()
-    return made
+def _loosened(model: Model, rtol: float, timeout_s: float) -> Model:
+    return model.loosened(rtol, timeout_s) if isinstance(model, Loosened) else model.clone()
 
 
 def _finite(*values: Any) -> float:

@@ -153,10 +153,10 @@ class Objective:
         other._set(self.prior, self.loss.clone(), self.search_space, self._pinned)
         return other
 
-    def loosened(self) -> Objective:
-        """An independent copy that may be less exact, and so cheaper, by errors that a search does not see."""
+    def loosened(self, rtol: float, timeout_s: float = np.inf) -> Objective:
+        """An independent copy whose models are solved to a relative `rtol` and no longer than `timeout_s` at a point."""
         other = Objective.__new__(Objective)
-        other._set(self.prior, self.loss.loosened(), self.search_space, self._pinned)
+        other._set(self.prior, self.loss.loosened(rtol, timeout_s), self.search_space, self._pinned)
         return other
 
     def pinned(self, index: int, u: float) -> Objective:
