@@ -23,8 +23,10 @@ DRAWN = 5  # points that say what is usual
 def loosened(objective: Objective, rtol: float) -> Objective:
     """A copy of the objective for searches: to the relative tolerance `rtol`, without the points that take far too long.
 
-    A solve is given up after two seconds, or two hundred times the median of five draws from the prior, whichever is longer.
+    A Python function is left as it is; a solve is given up after two seconds, or two hundred times the median of five draws from the prior, whichever is longer.
     """
+    if objective.posterior is None:
+        return objective
     quick = objective.loosened(rtol, SECONDS)
     limit = TIMES * float(np.median([_price(quick, u) for u in next(draws(objective, DRAWN, 0))]))
     return quick if limit <= SECONDS else objective.loosened(rtol, limit)

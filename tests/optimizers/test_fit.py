@@ -189,7 +189,7 @@ def test_every_thread_has_its_own_copy(monkeypatch):
 
     monkeypatch.setattr(type(posterior), "solved", noted)
     optimize(posterior, starts=6, random_seed=1, cores=2)
-    assert len(seen) == 4  # two clones, one that the price of a solve was learnt from, and the posterior itself for what comes after
+    assert len(seen) == 4  # two clones, one that a solve's price was learnt from, and the posterior for what comes after
 
 
 def test_starts_that_are_given_are_started_from():
