@@ -23,7 +23,8 @@ DRAWN = 5  # points that say what is usual
 def loosened(objective: Objective, rtol: float) -> Objective:
     """A copy of the objective for searches: to the relative tolerance `rtol`, without the points that take far too long.
 
-    A Python function is left as it is; a solve is given up after two seconds, or two hundred times the median of five draws from the prior, whichever is longer.
+    A solve is given up after two seconds, or two hundred times the median of five draws from the prior, whichever is longer.
+    A Python function is left as it is.
     """
     if objective.posterior is None:
         return objective
