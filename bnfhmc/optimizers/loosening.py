@@ -14,8 +14,8 @@ from bnfhmc.model.protocol import FailureKind
 from bnfhmc.optimizers.objective import Objective
 from bnfhmc.optimizers.starts import draws
 
-LOOSE = 1e-6  # the relative tolerance of a search that has gradients
-SECONDS = 2.0  # that a solve may take in any case
+LOOSE = 1e-7  # the relative tolerance of a search that has gradients
+SECONDS = 1.0  # that a solve may take in any case
 TIMES = 200.0  # the price of a usual solve, derivatives included, that a solve may take
 DRAWN = 5  # points that say what is usual
 
@@ -23,7 +23,7 @@ DRAWN = 5  # points that say what is usual
 def loosened(objective: Objective, rtol: float) -> Objective:
     """A copy of the objective for searches: to the relative tolerance `rtol`, without the points that take far too long.
 
-    A solve is given up after two seconds, or two hundred times the median of five draws from the prior, whichever is longer.
+    A solve is given up after a second, or two hundred times the median of five draws from the prior, whichever is longer.
     A Python function is left as it is.
     """
     if objective.posterior is None:
