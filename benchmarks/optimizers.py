@@ -28,6 +28,7 @@ def main() -> None:
     asked.add_argument("--seeds", type=int, nargs="+", default=[1])
     asked.add_argument("--method", nargs="+", default=["map"])
     asked.add_argument("--max-evaluations", type=int)
+    asked.add_argument("--folder", type=Path, help="keep each fit there as JSON")
     asked.add_argument("--table", action="store_true", help="print the table of starts too")
     given = asked.parse_args()
     print("| " + " | ".join(HEAD) + " |\n|" + "---|" * len(HEAD), flush=True)
@@ -56,6 +57,9 @@ def row(path: Path, known: float | None, method: str, seed: int, given: argparse
     cells = (path.stem, fit.method, seed, len(fit.names), f"{nllh:.3f}", f"{near} of {len(fit.starts)}", fit.evaluations,
              fit.gradients, failed, f"{seconds:.1f}")  # fmt: skip
     print("| " + " | ".join(map(str, cells)) + " |", flush=True)
+    if given.folder is not None:
+        given.folder.mkdir(parents=True, exist_ok=True)
+        (given.folder / f"{path.stem}_{method}_{seed}.json").write_text(fit.to_json())
     if given.table:
         print(fit.table, *fit.sentences, sep="\n", flush=True)
 
