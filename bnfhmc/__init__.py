@@ -2,6 +2,7 @@
 
     problem = bnfhmc.load("fit.conf")
     posterior = bnfhmc.Posterior(problem)
+    fit = bnfhmc.optimize(posterior, starts=20, random_seed=7)
     idata = bnfhmc.sample(posterior, chains=4, random_seed=7)
 
 Importing the package is light: a name is imported when it is first asked for, and jax when `sample` is called.
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from bnfhmc.errors import FailedSolve, GradientMismatch, InputError, MissingTool, Mistake
+    from bnfhmc.optimizers import FitResult, Objective, optimize, profile_likelihood
     from bnfhmc.posterior import Evaluation, Posterior
     from bnfhmc.problem import Problem, Settings
     from bnfhmc.read.problem import load
@@ -24,28 +26,36 @@ __version__ = "0.1.0"
 __all__ = [
     "Evaluation",
     "FailedSolve",
+    "FitResult",
     "GradientMismatch",
     "InputError",
     "MissingTool",
     "Mistake",
+    "Objective",
     "Posterior",
     "Problem",
     "Settings",
     "load",
+    "optimize",
+    "profile_likelihood",
     "sample",
 ]
 
 _HOME = {
     "Evaluation": "bnfhmc.posterior",
     "FailedSolve": "bnfhmc.errors",
+    "FitResult": "bnfhmc.optimizers",
     "GradientMismatch": "bnfhmc.errors",
     "InputError": "bnfhmc.errors",
     "MissingTool": "bnfhmc.errors",
     "Mistake": "bnfhmc.errors",
+    "Objective": "bnfhmc.optimizers",
     "Posterior": "bnfhmc.posterior",
     "Problem": "bnfhmc.problem",
     "Settings": "bnfhmc.problem",
     "load": "bnfhmc.read.problem",
+    "optimize": "bnfhmc.optimizers",
+    "profile_likelihood": "bnfhmc.optimizers",
     "sample": "bnfhmc.run",
 }
 

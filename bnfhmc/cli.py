@@ -110,9 +110,15 @@ def run(
     output_dir: Output = None,
     method: Annotated[
         str | None,
-        typer.Option(metavar="METHOD", show_default=False, help="How to sample, such as nuts. Replaces method of CONF."),
+        typer.Option(metavar="METHOD", show_default=False, help="nuts, or an optimizer such as map. Replaces fit_type."),
     ] = None,
     chains: Annotated[int | None, typer.Option(min=1, max=10_000, metavar="N", help="Replaces chains of CONF.")] = None,
+    starts: Annotated[int | None, typer.Option(min=1, metavar="N", help="Starts of a fit. Replaces num_starts.")] = None,
+    then: Annotated[
+        list[Path] | None,
+        typer.Option("--then", metavar="CONF", show_default=False,
+                     help="Run this one next, from the best points found; may be repeated."),
+    ] = None,
     num_warmup: Annotated[int | None, typer.Option(min=0, metavar="N", help="Replaces num_warmup of CONF.")] = None,
     num_samples: Annotated[int | None, typer.Option(min=1, metavar="N", help="Replaces num_samples of CONF.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the finished run in the folder.")] = False,
@@ -122,39 +128,51 @@ def run(
     allow_callable: AllowCallable = False,
     debug: Debug = False,
 ) -> None:
-    """Sample the posterior of CONF.
+    """Sample the posterior of CONF, or optimize it where its fit_type is an optimizer.
 
-    Writes posterior.nc (InferenceData), samples.txt (PyBNF's format) and run.json (what ran).
+    Writes posterior.nc (InferenceData), samples.txt (PyBNF's format) and run.json (what ran); a fit writes map.json,
+    starts.tsv, history.tsv, plots and run.json. A fit that was interrupted goes on when the command is typed again.
 
     \b
     Example:
       bnfhmc run fit.conf -o results --cores 4 --seed 7
-      bnfhmc run problem.yaml --method nuts
+      bnfhmc run problem.yaml --method map --starts 20
+      bnfhmc run fit.conf --then sample.conf
     \b
     Ends with
       0  converged
-      3  finished, but not converged: R-hat > 1.01, ESS < 400 or divergences
+      3  finished, but not converged: R-hat > 1.01, ESS < 400 or divergences; a fit whose best start has not come to rest
       2  a bad command or file; also when the folder holds a finished run
       1  another error
     """
     with _exit_codes(debug):
         import bnfhmc
+        from bnfhmc import fit_run as fits
         from bnfhmc import run as runs
 
-        if method is not None and method not in runs.METHODS:
-            known = f"the methods are {', '.join(runs.METHODS)}"
-            raise InputError(Mistake(f"unknown method '{method}'", nearest(method, runs.METHODS) or known, "--method"))
-        problem = runs.with_settings(
-            bnfhmc.load(conf, allow_callable=allow_callable), method=method, chains=chains, num_warmup=num_warmup,
-            num_samples=num_samples, random_seed=seed,
-        )  # fmt: skip
-        folder = runs.result_path(problem, output_dir)
-        console = _console()
-        if not quiet:
-            console.print(_plan(problem, folder), markup=False, highlight=False, soft_wrap=True)
-        outcome = runs.run(problem, folder, overwrite=overwrite, cores=cores, quiet=quiet, tell=_say)
-        _tell(console, outcome, quiet)
-        if not outcome.verdict.converged:
+        methods = (*runs.METHODS, *sorted(fits.OPTIMIZERS))
+        if method is not None and method not in methods:
+            known = f"the methods are {', '.join(methods)}"
+            raise InputError(Mistake(f"unknown method '{method}'", nearest(method, methods) or known, "--method"))
+        given = {"chains": chains, "num_warmup": num_warmup, "num_samples": num_samples, "random_seed": seed}
+        first = runs.with_settings(bnfhmc.load(conf, allow_callable=allow_callable), method=method, **given)
+        problems = [fits.asked(first, method, starts)]
+        problems += [bnfhmc.load(path, allow_callable=allow_callable) for path in then or ()]
+        console, converged = _console(), True
+        stages = fits.stages(problems, runs.result_path(first, output_dir))
+        for problem, folder in stages:
+            if len(stages) > 1 and not overwrite and fits.is_done(problem, folder):
+                _say(f"{folder} is finished, and is not run again")
+                continue
+            if fits.is_fit(problem.settings):
+                converged = _fit(console, problem, folder, overwrite, cores, quiet)
+                continue
+            if not quiet:
+                console.print(_plan(problem, folder), markup=False, highlight=False, soft_wrap=True)
+            outcome = runs.run(problem, folder, overwrite=overwrite, cores=cores, quiet=quiet, tell=_say)
+            _tell(console, outcome, quiet)
+            converged = outcome.verdict.converged
+        if not converged:
             raise typer.Exit(ExitCode.NOT_CONVERGED)
 
 
@@ -370,6 +388,25 @@ def _plan(problem: Problem, folder: Path) -> str:
         f"measurements: {measurements}; {s.chains} chains of {s.num_warmup} warm-up steps and {s.num_samples} draws; "
         f"results in {printable(str(folder))}"
     )
+
+
+def _fit(console: Console, problem: Problem, folder: Path, overwrite: bool, cores: int | None, quiet: bool) -> bool:
+    """Run a fit and print it; whether it has converged."""
+    from bnfhmc import fit_run as fits
+    from bnfhmc.report import fit as report
+    from bnfhmc.report.text import printable
+
+    if not quiet:
+        console.print(fits.plan(problem, folder), markup=False, highlight=False, soft_wrap=True)
+    outcome = fits.run_fit(problem, folder, overwrite=overwrite, cores=cores, console=None if quiet else console)
+    if not quiet:
+        report.print_fit(console, outcome.fit)
+        if outcome.profiles is not None:
+            report.print_profiles(console, outcome.profiles)
+    files = report.FIT_FILES if outcome.profiles is None else (*report.FIT_FILES, *report.PROFILE_FILES)
+    for line in (report.verdict(outcome.fit), f"{', '.join(files)} are in {printable(str(outcome.folder))}"):
+        console.print(line, markup=False, highlight=False, soft_wrap=not console.is_terminal)
+    return outcome.fit.converged
 
 
 def _tell(console: Console, outcome: Outcome, quiet: bool) -> None:

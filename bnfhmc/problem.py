@@ -120,12 +120,40 @@ class Experiment:
         return self.times if self.scan is None else self.scan.doses
 
 
-class Settings(BaseModel):
-    """How to run: what a configuration says besides the problem itself."""
+Optimizer = Literal[
+    "map", "trf", "gntr", "fides", "lbfgs", "adam", "nelder_mead", "powell", "differential_evolution", "dual_annealing",
+    "shgo", "cma", "nevergrad", "profile_likelihood",
+]  # fmt: skip
+
+
+class Optimization(BaseModel):
+    """How to optimize, as `bnfhmc.optimize` and `bnfhmc.profile_likelihood` take it; None takes the method's own."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    method: Literal["nuts"] = "nuts"
+    starts: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    draws: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    max_evaluations: Annotated[int, Field(ge=1)] | None = None
+    tolerance: Annotated[float, Field(gt=0)] | None = None
+    search_space: dict[str, tuple[float, float]] = {}
+    options: dict[str, dict[str, int | float | str]] = {}
+    profiled: tuple[str, ...] | None = None
+    confidence: Annotated[float, Field(gt=0, lt=1)] = 0.95
+
+
+class Settings(BaseModel):
+    """How to run: what a configuration says besides the problem itself.
+
+    ``then``: methods that run after the first, each from what the one before it has found. ``start``: where a run starts:
+    "prior", "map", or a file of an earlier fit; None takes "map" where least squares finds the mode and else "prior".
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    method: Literal["nuts"] | Optimizer = "nuts"
+    then: tuple[str, ...] = ()
+    start: str | None = None
+    optimization: Optimization = Optimization()
     chains: Annotated[int, Field(ge=1, le=10_000)] = 4
     num_warmup: Annotated[int, Field(ge=0)] = 1000
     num_samples: Annotated[int, Field(ge=1)] = 1000

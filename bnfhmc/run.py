@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from arviz import InferenceData
 
     from bnfhmc.posterior import Posterior
-    from bnfhmc.problem import Problem
+    from bnfhmc.problem import Problem, Settings
     from bnfhmc.report.constraints import Held
     from bnfhmc.report.folder import ResultFolder
     from bnfhmc.report.summary import Summary
@@ -107,8 +107,26 @@ def run(
         draws = _method(s.method)(
             posterior, cores=cores, progress=not quiet, chains=s.chains, num_warmup=s.num_warmup,
             num_samples=s.num_samples, target_accept=s.target_accept, random_seed=s.random_seed,
+            **_starts(posterior, s, cores, tell),
         )  # fmt: skip
         return _write(folder, posterior, draws, started, cores)
+
+
+def _starts(posterior: Posterior, s: Settings, cores: int, tell: Callable[[str], None]) -> dict[str, Any]:
+    """Where the chains start, in z, unless the prior says so: at the modes of a multistart, or those of an earlier fit."""
+    said = (s.start or ("map" if getattr(posterior, "least_squares", False) else "prior")).lower()
+    if said == "prior":
+        return {}
+    from bnfhmc.optimizers import map_starts, points_of, spread
+
+    seed = s.random_seed or 0
+    if said != "map":
+        points = points_of(Path(s.start or ""), posterior)
+        return {"starts": list(spread(posterior, points, s.chains, random_seed=seed).z)}
+    found = map_starts(posterior, s.chains, starts=s.optimization.starts, random_seed=seed, cores=cores)
+    for sentence in found.fit.sentences if found.fit is not None else ():
+        tell(sentence)
+    return {"starts": list(found.z)}
 
 
 def with_settings(problem: Problem, **settings: Any) -> Problem:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 # What a single point may cost before it counts as failed, in seconds; the solver looks at the clock after so many steps.
@@ -39,6 +39,11 @@ class Tolerances:
     gradient_atol: float | None = None
     error_control: bool = True
     method: Literal["staggered", "simultaneous"] = "simultaneous"
+
+    def loosened(self, rtol: float) -> Tolerances:
+        """Looser by the factor that brings the relative tolerance to `rtol`, with and without sensitivities; never tighter."""
+        factor = max(1.0, rtol / self.rtol)
+        return replace(self, rtol=factor * self.rtol, atol=factor * self.atol, gradient_rtol=None, gradient_atol=None)
 
     def limits(self, gradient: bool, timeout_s: float) -> Limits:
         """What a solve is held to."""

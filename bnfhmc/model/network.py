@@ -156,6 +156,12 @@ class Network:
         made._plans, made._armed = self._shared(), self._armed.clone() if self._armed is not None else None
         return made
 
+    def loosened(self, rtol: float, timeout_s: float) -> Network:
+        """A clone that is solved less exactly, and given up earlier: for searches, which need few digits until their end."""
+        made = self.clone()
+        made.tolerances, made.timeout_s = self.tolerances.loosened(rtol), min(timeout_s, self.timeout_s)
+        return made
+
     def _run(
         self, values: Mapping[str, float], times: np.ndarray, outputs: tuple[str, ...], columns: tuple[str, ...],
         seeds: Seeds | None, steady: bool = False,

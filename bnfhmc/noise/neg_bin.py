@@ -135,5 +135,13 @@ def _information_of_dispersion(mu: np.ndarray, r: np.ndarray) -> np.ndarray:
     k = np.concatenate([low + np.arange(TERMS), (edges[..., 1:] + edges[..., :-1]) / 2], axis=-1)
     weight = np.concatenate([np.ones((*low.shape[:-1], TERMS)), np.diff(edges, axis=-1)], axis=-1)
     pmf = weight * np.exp(_log_pmf(k, mu[..., None], r[..., None]))
-    mean = np.sum(pmf * polygamma(1, r[..., None] + k), axis=-1) / np.sum(pmf, axis=-1)
+    mean = np.sum(pmf * _trigamma(r[..., None] + k), axis=-1) / np.sum(pmf, axis=-1)
     return np.maximum(polygamma(1, r) - mean - mu / (r * (r + mu)), 0.0)
+
+
+def _trigamma(x: np.ndarray) -> np.ndarray:
+    """ψ′(x) for x > 0, faster than scipy's: seven steps up, then its series (Abramowitz & Stegun 6.4.6 and 6.4.12)."""
+    y = x + 7.0
+    below = sum(1.0 / (x + j) ** 2 for j in range(7))
+    q = 1.0 / (y * y)
+    return below + (1.0 + 0.5 / y + q * (1 / 6 - q * (1 / 30 - q * (1 / 42 - q * (1 / 30 - q * 5 / 66))))) / y

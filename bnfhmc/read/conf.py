@@ -20,6 +20,7 @@ from bnfhmc.read.models import read_models, scan_models
 from bnfhmc.read.noise import read_noise
 from bnfhmc.read.normalization import read_normalizations
 from bnfhmc.read.observables import read_observables
+from bnfhmc.read.optimization import check_names
 from bnfhmc.read.parameters import Declared, read_parameters
 from bnfhmc.read.plans import Plan, plan_records, settable
 from bnfhmc.read.record import Conf, read_statements
@@ -56,6 +57,7 @@ def load(path: str | Path, *, load_model: Loader | None = None, allow_callable: 
         raise AssertionError("a configuration without text has mistakes")
     settings = read_settings(conf, mistakes)
     declared = read_parameters(conf, mistakes)
+    check_names(conf, settings.optimization, tuple(declared), mistakes)
     objective = objective_of(conf)
     if objective is None:
         return _of_models(conf, settings, declared, load_model or _default_loader(), mistakes)

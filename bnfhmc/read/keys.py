@@ -5,21 +5,24 @@ A key never goes unread: it has an effect, or it is refused by name.
 
 from __future__ import annotations
 
+from typing import get_args
+
 from bnfhmc.errors import nearest
+from bnfhmc.problem import Optimizer
 from bnfhmc.read.lines import Statement
 from bnfhmc.read.mistakes import Mistakes
 
-METHODS = {"nuts": "nuts"}  # fit_type → Settings.method
+# fit_type → Settings.method; the last three are PyBNF's words
+METHODS = {"nuts": "nuts", **{name: name for name in get_args(Optimizer)},
+           "de": "differential_evolution", "sim": "nelder_mead", "cmaes": "cma"}  # fmt: skip
 
 # PyBNF's other values of fit_type
 OTHER_METHODS = {
     "hmc": "HMC with a fixed trajectory; PyBNF's job of this name is NUTS",
     "am": "adaptive Metropolis", "mh": "Metropolis–Hastings", "bmc": "Metropolis–Hastings", "pt": "parallel tempering",
     "dream": "DREAM(ZS)", "p_dream": "preconditioned DREAM",
-    "de": "differential evolution", "ade": "asynchronous differential evolution", "pso": "particle swarm",
-    "ss": "scatter search", "sa": "simulated annealing", "sim": "simplex", "powell": "Powell's method",
-    "cmaes": "CMA-ES", "trf": "least squares", "lbfgs": "L-BFGS-B", "gntr": "Gauss–Newton", "ms": "multiple shooting",
-    "profile_likelihood": "profile likelihood", "check": "a check of the models",
+    "ade": "asynchronous differential evolution", "pso": "particle swarm", "ss": "scatter search",
+    "sa": "simulated annealing", "ms": "multiple shooting", "check": "a check of the models",
 }  # fmt: skip
 
 # key → (field of Settings, kind of value)
@@ -33,7 +36,31 @@ SETTINGS = {
     "sbml_rtol": ("rtol", "number"),
     "sbml_atol": ("atol", "number"),
     "sensitivity_fallback": ("sensitivity_fallback", "word"),
+    "start": ("start", "path"),
 }
+
+# key → (field of Optimization, kind of value)
+OPTIMIZATION = {
+    "num_starts": ("starts", "whole number"),
+    "start_draws": ("draws", "whole number"),
+    "max_evaluations": ("max_evaluations", "whole number"),
+    "tolerance": ("tolerance", "number"),
+    "search_space": ("search_space", "bounds"),
+    "profile_likelihood_params": ("profiled", "names"),
+    "profile_likelihood_confidence": ("confidence", "number"),
+}
+
+# option of a method → the key that gives it
+OPTIONS = {
+    method: {option: f"{method}_{option}" for option in options.split()}
+    for method, options in {
+        "adam": "learning_rate schedule b1 b2", "lbfgs": "maxcor", "shgo": "n iters", "cma": "sigma0 popsize",
+        "differential_evolution": "popsize mutation recombination strategy", "dual_annealing": "initial_temp visit",
+        "nevergrad": "optimizer",
+    }.items()
+}  # fmt: skip
+OPTION_WORDS = ("adam_schedule", "differential_evolution_strategy", "nevergrad_optimizer")  # the others take numbers
+OPTION_KEYS = tuple(key for keys in OPTIONS.values() for key in keys.values())
 
 # key → the values that say what happens here anyway, and why no other can
 FIXED: dict[str, tuple[tuple[str, ...], str]] = {
@@ -44,7 +71,7 @@ FIXED: dict[str, tuple[tuple[str, ...], str]] = {
     "ind_var_rounding": (("0",), "a model is solved at exactly the rows of the data"),
     "smoothing": (("1",), "means of stochastic simulations have no gradient, and no other simulation differs from its mean"),
     "bootstrap": (("0",), "the posterior says how certain a parameter is, without fits to resampled data"),
-    "refine": (("0",), "there is no best fit of an optimizer to polish"),
+    "refine": (("0",), "a fit polishes its best start by itself"),
     "noise_profiling": (("0",), "profiling is for optimizers: it is not marginalising"),
     "output_inference_data": (("1",), "posterior.nc is always written"),
 }
@@ -56,7 +83,7 @@ READ = ("edition", "fit_type", "job_type", "objfunc", "objective", "noise_model"
         "expression", "callable", "data")  # fmt: skip
 
 # may stand on many lines; each reader finds its own repetitions
-MANY = ("noise_model", "normalization", "model", "mutant", "time_course", "param_scan", "start_point")
+MANY = ("noise_model", "normalization", "model", "mutant", "time_course", "param_scan", "start_point", "search_space")
 
 SAME = {"job_type": "fit_type", "objfunc": "objective"}  # two spellings of one key
 
@@ -97,7 +124,8 @@ def _each(keys: str, what: str, hint: str = "delete the line") -> dict[str, tupl
 
 # PyBNF's other keys: what is to say of one, and what to type
 REFUSED: dict[str, tuple[str, str]] = {
-    **_each("max_iterations", "belongs to methods that iterate", "give the draws of a chain as 'num_samples = …'"),
+    **_each("max_iterations", "belongs to methods that iterate",
+            "give the draws of a chain as 'num_samples = …', or the solves of a start as 'max_evaluations = …'"),
     **_each("burn_in", "is not known to NUTS, whose warm-up is left out of the draws", "type 'num_warmup = …'"),
     **_each("sample_every", "would thin the draws; every draw is kept"),
     **_each("starting_params", "gives start values by their order", "type 'start_point = <parameter> <value>'"),
@@ -119,37 +147,39 @@ REFUSED: dict[str, tuple[str, str]] = {
             "output_noise_trajectory num_to_output output_every output_hist_every hist_bins diagnostics_every "
             "credible_intervals backup_every backup_information_criteria continue_run",
             "is not used: the results are posterior.nc, samples.txt and run.json"),
-    **_each("wall_time_fit wall_time_refine_frac wall_time_gen", "is not used: a run ends after num_samples draws"),
+    **_each("wall_time_fit wall_time_refine_frac wall_time_gen",
+            "is not used: a run ends after num_samples draws, a fit when its starts have ended"),
     **_each("min_objective max_failed_simulations bootstrap_max_obj refine_method", "belongs to PyBNF's optimizers"),
     **_each("rhat_threshold", "is not used: R-hat is reported against 1.01"),
     **_each("cognitive social particle_weight particle_weight_final adaptive_n_max adaptive_n_stop adaptive_abs_tol "
-            "adaptive_rel_tol v_stop n_starts", "tunes particle swarms and other optimizers, which are not run here"),
+            "adaptive_rel_tol v_stop", "tunes particle swarms, which are not run here"),
+    **_each("n_starts", "is PyBNF's", "type 'num_starts = …'"),
     **_each("mutation_rate mutation_factor stop_tolerance de_tolfun de_strategy islands migrate_every num_to_migrate",
-            "tunes differential evolution, which is not run here"),
+            "tunes PyBNF's differential evolution", "the keys here are differential_evolution_popsize, …_mutation, "
+            "…_recombination and …_strategy"),
     **_each("init_size local_min_limit reserve_size", "tunes scatter search, which is not run here"),
     **_each("simplex_step simplex_log_step simplex_reflection simplex_expansion simplex_contraction simplex_shrink "
             "simplex_stop_tol simplex_max_iterations powell_step powell_line_tol powell_stop_tol powell_max_iterations",
-            "tunes a local optimizer, which is not run here"),
+            "tunes PyBNF's local optimizers", "here 'tolerance' and 'max_evaluations' say when a start has ended"),
     **_each("cmaes_sigma0 cmaes_stop_tol cmaes_tolfun cmaes_ipop_factor cmaes_restarts cmaes_run_maxgen "
-            "cmaes_restart_strategy", "tunes CMA-ES, which is not run here"),
+            "cmaes_restart_strategy", "tunes PyBNF's CMA-ES", "the keys here are cma_sigma0 and cma_popsize"),
     **_each("trf_grad_tol trf_step_tol trf_max_iterations lbfgs_grad_tol lbfgs_step_tol lbfgs_c1 lbfgs_backtrack "
             "lbfgs_history lbfgs_max_iterations gntr_grad_tol gntr_step_tol gntr_ridge gntr_max_iterations",
-            "tunes a gradient optimizer, which is not run here"),
+            "tunes PyBNF's gradient optimizers", "here 'tolerance' and 'max_evaluations' say when a start has ended"),
     **_each("ms_segments ms_coarsening ms_inner_iterations ms_max_iterations ms_parallel_segments ms_penalty "
             "ms_penalty_growth ms_max_penalty ms_feasibility_tol ms_optimality_tol ms_aux_decades ms_knots "
             "ms_knot_placement", "tunes multiple shooting, which is not run here"),
     **_each("profile_likelihood_max_iterations profile_likelihood_max_points profile_likelihood_reopt_max_iterations "
-            "profile_likelihood_max_parallel profile_likelihood_confidence profile_likelihood_step "
-            "profile_likelihood_min_step profile_likelihood_max_step profile_likelihood_dchi2_target "
-            "profile_likelihood_grad_tol profile_likelihood_step_tol profile_likelihood_params",
-            "tunes profile likelihoods, which are not run here"),
+            "profile_likelihood_max_parallel profile_likelihood_step profile_likelihood_min_step "
+            "profile_likelihood_max_step profile_likelihood_dchi2_target profile_likelihood_grad_tol "
+            "profile_likelihood_step_tol", "is not used: a profile chooses its steps by how far the fit has risen"),
     **_each("beta beta_range beta_max cooling step_size exchange_every reps_per_beta adaptive stablizingcov "
             "calculate_covari proposal crossover_number delta archive_size archive_thin_rate precondition_adapt "
             "adaptive_step_size outlier_method gamma_prob zeta lambda snooker_prob kalman_burnin_frac n_try",
             "tunes another sampler; NUTS tunes itself in its warm-up"),
 }  # fmt: skip
 
-ASSIGNED = (*SETTINGS, *FIXED, *READ, *VARIABLES)  # keys of a supported `key = value`
+ASSIGNED = (*SETTINGS, *OPTIMIZATION, *OPTION_KEYS, *FIXED, *READ, *VARIABLES)  # keys of a supported `key = value`
 
 
 def check_keys(statements: tuple[Statement, ...], mistakes: Mistakes) -> None:

@@ -10,6 +10,7 @@ from bnfhmc.read.keys import METHODS, OTHER_METHODS, SETTINGS
 from bnfhmc.read.lines import Statement, finite, unquoted, whole
 from bnfhmc.read.mistakes import Mistakes
 from bnfhmc.read.models import MOVING
+from bnfhmc.read.optimization import PROFILES, SAMPLERS, read_optimization, refuse_misplaced
 from bnfhmc.read.record import Conf
 
 _READ = {"whole number": whole, "number": finite, "word": lambda text: text.lower()}
@@ -20,7 +21,8 @@ def read_settings(conf: Conf, mistakes: Mistakes) -> Settings:
 
     ``output_dir`` is left as written, so that a relative one is resolved where the command runs.
     """
-    values: dict[str, object] = {"method": _method(conf, mistakes)}
+    methods = _methods(conf, mistakes)
+    values: dict[str, object] = {"method": methods[0], "then": methods[1:]}
     said: dict[str, Statement] = {}
     for key, (name, kind) in SETTINGS.items():
         s = conf.one(key)
@@ -34,6 +36,11 @@ def read_settings(conf: Conf, mistakes: Mistakes) -> Settings:
             mistakes.add(s.line, f"'{key}' takes a {kind}, got '{s.value}'")
         else:
             values[name], said[name] = value, s
+    start = str(values.get("start", "prior"))
+    if start.lower() not in ("prior", "map"):
+        values["start"] = str(conf.file(start))
+    refuse_misplaced(conf, methods, said, mistakes)
+    values["optimization"] = read_optimization(conf, methods, mistakes)
     try:
         return Settings.model_validate(values)
     except ValidationError as error:
@@ -56,18 +63,31 @@ def read_timeout(conf: Conf, mistakes: Mistakes) -> float | None:
     return seconds
 
 
-def _method(conf: Conf, mistakes: Mistakes) -> str:
+def _methods(conf: Conf, mistakes: Mistakes) -> tuple[str, ...]:
+    """What runs, in order: ``fit_type = nuts``, or a chain ``fit_type = map, nuts``, of which only the last may sample."""
     s = conf.one("fit_type", "job_type")
-    known = f"type '{s.key if s else 'fit_type'} = nuts'"
     if s is None:
-        mistakes.add(None, "no fit_type says what to run", known)
-        return "nuts"
-    word = s.value.lower()
+        mistakes.add(None, "no fit_type says what to run", "type 'fit_type = nuts'")
+        return ("nuts",)
+    before = len(mistakes.found)
+    found = tuple(_method(s, word.lower(), mistakes) for word in s.items)
+    if len(mistakes.found) > before:
+        return found[:1]
+    early = [m for m in found[:-1] if m in SAMPLERS or m == PROFILES]
+    if early:
+        mistakes.add(s.line, f"'{s.key} = {s.value}': {early[0]} leads to no best point that the next method could start from",
+                     f"put {early[0]} last")  # fmt: skip
+    return found
+
+
+def _method(s: Statement, word: str, mistakes: Mistakes) -> str:
+    known = f"type '{s.key} = nuts'"
     if word in METHODS:
         return METHODS[word]
+    said = s.value if len(s.items) == 1 else word
     if word in OTHER_METHODS:
-        mistakes.add(s.line, f"'{s.key} = {s.value}' ({OTHER_METHODS[word]}) is not run here", known)
+        mistakes.add(s.line, f"'{s.key} = {said}' ({OTHER_METHODS[word]}) is not run here", known)
     else:
         close = nearest(word, METHODS)
-        mistakes.add(s.line, f"unknown {s.key} '{s.value}'", f"{close} {known}".strip())
+        mistakes.add(s.line, f"unknown {s.key} '{said}'", f"{close} {known}".strip())
     return "nuts"

@@ -6,7 +6,7 @@ import errno
 import fcntl
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,18 +54,19 @@ class ResultFolder:
 
 
 @contextmanager
-def claim(path: Path, overwrite: bool = False) -> Iterator[ResultFolder]:
+def claim(path: Path, overwrite: bool = False, names: Sequence[str] = FILES) -> Iterator[ResultFolder]:
     """Make the folder where there is none, and hold it against other runs until the block ends.
 
-    Raises InputError where `path` is no folder that can be written to, where it holds a finished run and `overwrite` is
-    false, where it holds a file of a run's name that no run of this program wrote, and where another run is writing.
+    names: of the files that the run writes. Raises InputError where `path` is no folder that can be written to, where it
+    holds a finished run and `overwrite` is false, where it holds a file of one of the names that no run of this program
+    wrote, and where another run is writing.
     A folder that was made here and is still empty when the block ends is removed.
     """
     made = _make(path)
     descriptor = os.open(path, os.O_RDONLY)
     try:
         _lock(descriptor, path)
-        _refuse(path, overwrite)
+        _refuse(path, overwrite, {*names, *FILES})
         for leftover in path.glob(f"{_TEMPORARY}*"):
             leftover.unlink(missing_ok=True)
         yield ResultFolder(path)
@@ -101,8 +102,8 @@ def _lock(descriptor: int, path: Path) -> None:
         pass  # a file system without locks: nothing to hold on to, and no reason to refuse
 
 
-def _refuse(path: Path, overwrite: bool) -> None:
-    present = [name for name in FILES if (path / name).exists()]
+def _refuse(path: Path, overwrite: bool, names: Iterable[str]) -> None:
+    present = [name for name in sorted(names) if (path / name).exists()]
     if not present:
         return
     status = _status(path / RECORD)

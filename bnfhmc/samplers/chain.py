@@ -111,12 +111,13 @@ class Transitions:
         return state, info
 
 
-def start_chain(chain: Chain, settings: Settings) -> Started:
-    """Draw a start the target can be solved at, and check the gradient there if the settings ask for it."""
+def start_chain(chain: Chain, settings: Settings, given: Float[np.ndarray, " d"] | None = None) -> Started:
+    """Draw a start the target can be solved at, or take the given z, and check the gradient there if settings ask for it."""
     evaluate = chain.host.evaluate
     chain.row.phase = "start"
     rng = stream(settings.random_seed, chain.index, START)
-    start = draw_start(chain.target.sample_start, evaluate, rng, chain=chain.index)
+    sample = chain.target.sample_start if given is None else lambda rng: given
+    start = draw_start(sample, evaluate, rng, chain=chain.index)
     report = None
     if settings.check_gradient:
         chain.row.phase = "gradient check"

@@ -10,6 +10,7 @@ from functools import partial
 from typing import TypeVar, get_args
 
 import numpy as np
+from jaxtyping import Float
 
 from bnfhmc.samplers import nuts, warmup
 from bnfhmc.samplers.chain import Chain, Settings, run_chain, start_chain
@@ -37,6 +38,7 @@ def run_nuts(
     progress: Progress | None = None,
     check_gradient: bool = True,
     rtol: float = 1e-8,
+    starts: Sequence[Float[np.ndarray, " d"]] | None = None,
 ) -> Draws:
     """Draws z ~ π by NUTS, with the windowed warm-up of Stan (Hoffman & Gelman 2014; Carpenter et al. 2017).
 
@@ -48,7 +50,8 @@ def run_nuts(
     `max_tree_depth`: a trajectory has at most 2^depth − 1 steps. `metric`: "dense", "diagonal", or None for
     `warmup.default_metric`. `random_seed`: None draws one and records it. `cores`: threads at once; None takes what the
     process may use. `check_gradient`: compare the gradient with central differences at every start, before any draw;
-    `rtol` is the relative tolerance of the target's solver, which sets what such a comparison can tell.
+    `rtol` is the relative tolerance of the target's solver, which sets what such a comparison can tell. `starts`: points z
+    for the chains to start from, in turn.
 
     Raises `NoStart`, `GradientMismatch`, and anything the target raises, as it is; the other chains stop at their next
     solve.
@@ -72,7 +75,9 @@ def run_nuts(
     rows = [seat.row for seat in seats]
     threads = min(chains, cores or usable_cores())
     with progress.watching(rows) if progress is not None else nullcontext():
-        started = _on_threads([partial(start_chain, seat, settings) for seat in seats], threads, stop)
+        given = [starts[seat.index % len(starts)] if starts else None for seat in seats]
+        begin = [partial(start_chain, seat, settings, z) for seat, z in zip(seats, given, strict=True)]
+        started = _on_threads(begin, threads, stop)
         _say(rows, "compiling")
         nuts.precompile(target.dim, warmup.first_inverse_mass(settings.scale, metric), max_tree_depth)
         _say(rows, "waiting")

@@ -4,14 +4,26 @@ from __future__ import annotations
 
 import pytest
 
-from bnfhmc.read.keys import ASSIGNED, FIXED, MANY, OTHER_METHODS, READ, RECORDS, REFUSED, SETTINGS, VARIABLES
+from bnfhmc.read.keys import (
+    ASSIGNED,
+    FIXED,
+    MANY,
+    METHODS,
+    OPTIMIZATION,
+    OTHER_METHODS,
+    READ,
+    RECORDS,
+    REFUSED,
+    SETTINGS,
+    VARIABLES,
+)
 
 
 def test_a_key_is_read_or_refused_never_both():
     assert not set(ASSIGNED) & set(REFUSED)
     assert not set(RECORDS) & set(REFUSED)
     assert len(ASSIGNED) == len(set(ASSIGNED))
-    assert set(MANY) <= set(READ)
+    assert set(MANY) <= {*READ, *OPTIMIZATION}
 
 
 def test_every_key_of_pybnf_is_known():
@@ -48,7 +60,8 @@ def test_every_method_of_pybnf_is_known():
     pytest.importorskip("pybnf.algorithms", reason="pybnf of the test extra is not installed")
     from pybnf.registry import FIT_TYPE_REGISTRY
 
-    assert set(FIT_TYPE_REGISTRY) <= set(OTHER_METHODS)
+    assert set(FIT_TYPE_REGISTRY) <= {*OTHER_METHODS, *METHODS}
+    assert not set(OTHER_METHODS) & set(METHODS)
 
 
 @pytest.mark.parametrize("key", sorted(REFUSED))

@@ -1,0 +1,69 @@
+"""What a backend is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from bnfhmc.errors import MissingTool
+from bnfhmc.optimizers.objective import Need
+from bnfhmc.optimizers.search import Options, Search
+
+FAILED_START = "the start cannot be solved"
+
+
+class End(NamedTuple):
+    """Why a backend ended, and whether it takes the point it has found for a minimum."""
+
+    reason: str
+    converged: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """A way to minimise f.
+
+    ``minimise(search, u0, options)``: from u0, which has been solved once; the search keeps the best point.
+    ``needs``: what it asks of f. ``evaluations``: solves a start of d parameters may take by default.
+    ``is_global``: it searches the whole box by itself, so one start is enough; it needs a finite box.
+    ``continues``: it can be stopped and go on from where it was at little loss.
+    ``extra``: its own options with their defaults.
+    """
+
+    minimise: Callable[[Search, Float[np.ndarray, " d"], Options], End]
+    needs: Need
+    evaluations: Callable[[int], int]
+    is_global: bool = False
+    continues: bool = False
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+def need_package(name: str, extra: str) -> Any:
+    """The package, imported; MissingTool with the command that installs it."""
+    from importlib import import_module
+
+    try:
+        return import_module(name)
+    except ImportError as error:
+        raise MissingTool(f"method = {extra} needs the package {name}: pip install 'bnfhmc[{extra}]'") from error
+
+
+DECREASE = "no decrease any more"
+
+
+class Stagnation:
+    """Whether f has come to rest: `times` iterations in a row that each gained less than `tolerance`."""
+
+    def __init__(self, tolerance: float, times: int = 3):
+        self.tolerance, self.times = tolerance, times
+        self._last, self._idle = np.inf, 0
+
+    def reached(self, value: float) -> bool:
+        """Whether this iteration's value is the last one needed."""
+        self._idle = 0 if self._last - value >= self.tolerance else self._idle + 1
+        self._last = min(self._last, value)
+        return self._idle >= self.times

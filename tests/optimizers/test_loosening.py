@@ -1,0 +1,47 @@
+"""What a search saves at every solve."""
+
+import numpy as np
+import pytest
+
+from bnfhmc.model import Failure, FailureKind
+from bnfhmc.model.limits import Tolerances
+from bnfhmc.optimizers import Objective, loosening
+from tests.optimizers import problems
+
+
+def test_tolerances_are_looser_by_one_factor_and_never_tighter():
+    assert Tolerances(1e-8, 1e-10, 1e-9, 1e-12).loosened(1e-7) == Tolerances(1e-7, pytest.approx(1e-9))
+    assert Tolerances(1e-5, 1e-6).loosened(1e-7) == Tolerances(1e-5, 1e-6)
+
+
+def asked(monkeypatch, price):
+    """The limits that a model is asked for when a solve of it is said to take `price` seconds; None for one that times out."""
+    posterior = problems.known_sigma()
+    model = posterior.problem.models["closed"]
+    limits, solve = [], type(model).solve
+
+    def loosened(self, rtol, timeout_s):
+        limits.append((rtol, timeout_s))
+        return self
+
+    def solved(self, *given, **more):
+        return Failure(FailureKind.TIMEOUT, "too long") if price is None else solve(self, *given, **more)
+
+    clock = iter(np.arange(1000.0) * (price or 0.0))
+    monkeypatch.setattr(type(model), "loosened", loosened, raising=False)
+    monkeypatch.setattr(type(model), "solve", solved)
+    monkeypatch.setattr(loosening.time, "perf_counter", lambda: next(clock))
+    loosening.loosened(Objective.of(posterior), 1e-7)
+    return limits
+
+
+@pytest.mark.parametrize(("price", "limits"), [
+    (1e-3, [(1e-7, 1.0)]), (0.1, [(1e-7, 1.0), (1e-7, pytest.approx(20.0))]), (None, [(1e-7, 1.0), (1e-7, np.inf)]),
+])  # fmt: skip
+def test_a_solve_may_take_a_second_or_two_hundred_usual_ones(monkeypatch, price, limits):
+    assert asked(monkeypatch, price) == limits
+
+
+def test_a_python_function_is_left_as_it_is():
+    objective = problems.rosenbrock()
+    assert loosening.loosened(objective, 1e-7) is objective
