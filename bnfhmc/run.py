@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bnfhmc.errors import FailedSolve, nearest
+from bnfhmc.errors import FailedSolve, InputError, Mistake, nearest
 from bnfhmc.samplers.cores import usable_cores
 
 if TYPE_CHECKING:
+    import numpy as np
     from arviz import InferenceData
+    from jaxtyping import Float
 
     from bnfhmc.posterior import Posterior
     from bnfhmc.problem import Problem
@@ -20,7 +22,13 @@ if TYPE_CHECKING:
     from bnfhmc.report.folder import ResultFolder
     from bnfhmc.report.summary import Summary
     from bnfhmc.report.verdict import Verdict
+    from bnfhmc.samplers.checkpoint import Checkpoint
     from bnfhmc.samplers.draws import Draws
+
+CHECKPOINT = "checkpoint"  # the folder within a result folder that a run goes on from
+
+# Settings that a method takes where they are given, and has defaults for where they are not.
+OPTIONS = ("engine", "metric", "max_tree_depth", "path_length", "time_limit")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,19 +52,34 @@ def sample(
     random_seed: int | None = None,
     cores: int | None = None,
     progress: bool = False,
+    engine: str | None = None,
+    metric: str | None = None,
+    max_tree_depth: int | None = None,
+    path_length: float | None = None,
+    starts: Sequence[Float[np.ndarray, " d"]] | None = None,
+    tuned: Path | None = None,
+    time_limit: float | None = None,
 ) -> InferenceData:
     """Draws from the posterior, z ~ π, as arviz.InferenceData in θ.
 
     method: a key of METHODS.
     chains: how many; each has its own start.
-    num_warmup, num_samples: draws a chain.
-    target_accept: the mean acceptance that the step size is tuned to, in (0, 1).
+    num_warmup: at most so many draws a chain to learn step size and metric from; it ends when both have settled.
+    num_samples: draws a chain after it.
+    target_accept: the mean acceptance that the step size of nuts and hmc is tuned to, in (0, 1).
     random_seed: the same seed gives the same draws whatever the number of cores; None draws one and records it.
     cores: threads at once; None takes all that the process may use.
     progress: show how far each chain is.
+    engine: "bnfhmc", or another program that has the method: "blackjax" (nuts, hmc, mala), "nutpie" (nuts).
+    metric: "dense" or "diagonal"; None is dense up to a thousand parameters.
+    max_tree_depth: of nuts, whose trajectories have at most 2^depth − 1 steps.
+    path_length: of hmc, in units of the posterior's width.
+    starts: points u for the chains to start from, in turn; None draws them from the priors.
+    tuned: the result folder of an earlier run, whose step sizes and metrics the chains begin with.
+    time_limit: seconds after which the run ends with the draws it has.
 
     Groups: posterior, unconstrained_posterior, sample_stats, log_likelihood, observed_data, and those of the warm-up.
-    The log likelihood costs one solve without sensitivities a draw.
+    The log likelihood costs one solve without sensitivities a draw. An interrupt ends the run with the draws it has.
 
     Raises ValueError for an argument out of its domain, GradientMismatch where the gradient is wrong, and FailedSolve
     where the model cannot be solved again at a draw.
@@ -66,9 +89,15 @@ def sample(
 
     load_arviz()  # what cannot be imported is to say so before the first draw
     cores = cores or usable_cores()
+    options: dict[str, Any] = {
+        "engine": engine, "metric": metric, "max_tree_depth": max_tree_depth, "path_length": path_length,
+        "time_limit": time_limit,
+        "starts": None if starts is None else [posterior.z_from_u(u) for u in starts],
+        "tuned": None if tuned is None else _tunings(tuned),
+    }  # fmt: skip
     draws = _method(method)(
         posterior, cores=cores, progress=progress, chains=chains, num_warmup=num_warmup, num_samples=num_samples,
-        target_accept=target_accept, random_seed=random_seed,
+        target_accept=target_accept, random_seed=random_seed, **{k: v for k, v in options.items() if v is not None},
     )  # fmt: skip
     loglik = log_likelihood(posterior, draws.z, cores)
     return to_inference_data(posterior, draws, loglik=loglik, attrs=_attrs(method, draws))
@@ -85,29 +114,96 @@ def run(
 ) -> Outcome:
     """Sample a problem as its settings say, and write posterior.nc, samples.txt and run.json into `output_dir`.
 
-    overwrite: replace a finished run there; until the last draw is made the old files stay as they are. quiet: show no
-    progress. tell: takes what is worth saying before the run. Raises InputError where the folder must not be written to,
-    WriteError where a file cannot be, and what `sample` raises; where the log likelihood cannot be computed the draws are
-    kept and run.json says "unfinished".
+    overwrite: replace a run there; until the last draw is made the old files stay as they are. quiet: show no progress.
+    tell: takes what is worth saying before the run and after it. While it runs its chains are kept in ``checkpoint``,
+    from where `resume` goes on with them.
+
+    Raises InputError where the folder must not be written to, WriteError where a file cannot be, and what `sample`
+    raises; where the log likelihood cannot be computed the draws are kept and run.json says "unfinished". After an
+    interrupt the draws there are have been written, and KeyboardInterrupt is raised.
     """
-    from bnfhmc.posterior import Posterior
     from bnfhmc.report.folder import claim
+
+    kept = output_dir / CHECKPOINT
+    if kept.exists() and not overwrite:
+        hint = f"type 'bnfhmc resume {output_dir}' to go on with it, --overwrite to replace it, or -o DIR to write elsewhere"
+        raise InputError(Mistake("the folder holds a run", hint, output_dir))
+    with claim(output_dir, overwrite) as folder:
+        return _run(problem, folder, cores, quiet, tell, resumed=False)
+
+
+def resume(
+    output_dir: Path,
+    *,
+    load: Callable[[Path], Problem] | None = None,
+    num_samples: int | None = None,
+    time_limit: float | None = None,
+    cores: int | None = None,
+    quiet: bool = False,
+    tell: Callable[[str], None] = lambda note: None,
+) -> Outcome:
+    """Go on with the run in a result folder, wherever it was stopped, and write its files.
+
+    It ends with the very draws of a run that was never stopped. load: reads the configuration that the run is of; None
+    takes `bnfhmc.load`. num_samples: draws a chain in all; with more than a finished run has, the rest is added to them.
+    time_limit: seconds from here on; the one that the run was given counts no more. The rest, and what is raised, as in `run`;
+    InputError also where there is no run, or where its configuration, data or model are not what they were.
+    """
+    from bnfhmc.problem import Settings
+    from bnfhmc.report.folder import claim
+
+    if load is None:
+        from bnfhmc.read import load as read
+
+        load = read
+    about = _checkpoint(output_dir).asked().get("about", {})
+    if not about.get("file"):
+        hint = "only a run of a configuration can be gone on with from here"
+        raise InputError(Mistake("the run does not say what it is of", hint, output_dir))
+    problem = load(Path(about["file"]))
+    settings = Settings.model_validate(about["settings"])
+    settings = settings.model_copy(update={"num_samples": num_samples or settings.num_samples})
+    if hasattr(settings, "time_limit"):
+        settings = settings.model_copy(update={"time_limit": time_limit})
+    with claim(output_dir, overwrite=True) as folder:
+        return _run(replace(problem, settings=settings), folder, cores, quiet, tell, resumed=True)
+
+
+def _run(
+    problem: Problem,
+    folder: ResultFolder,
+    cores: int | None,
+    quiet: bool,
+    tell: Callable[[str], None],
+    *,
+    resumed: bool,
+) -> Outcome:
+    from bnfhmc.posterior import Posterior
     from bnfhmc.report.quiet_arviz import load_arviz
 
-    s = problem.settings
+    s, method = problem.settings, _method(problem.settings.method)
     posterior = Posterior(problem)
     if s.sensitivity_fallback == "warn":
         for note in posterior.notes:
             tell(note)
     started = _now()
     cores = cores or usable_cores()
-    with claim(output_dir, overwrite) as folder:
-        load_arviz()
-        draws = _method(s.method)(
-            posterior, cores=cores, progress=not quiet, chains=s.chains, num_warmup=s.num_warmup,
-            num_samples=s.num_samples, target_accept=s.target_accept, random_seed=s.random_seed,
-        )  # fmt: skip
-        return _write(folder, posterior, draws, started, cores)
+    load_arviz()
+    options = {name: value for name in OPTIONS if (value := getattr(s, name, None)) is not None}
+    if isinstance(method, Method):
+        options |= {"checkpoint": _checkpoint(folder.path, problem), "resume": resumed}
+    draws = method(
+        posterior, cores=cores, progress=not quiet, chains=s.chains, num_warmup=s.num_warmup,
+        num_samples=s.num_samples, target_accept=s.target_accept, random_seed=s.random_seed, **options,
+    )  # fmt: skip
+    for index, why in (draws.died or {}).items():
+        tell(f"chain {index + 1} is not among the draws: {why}")
+    if draws.ended:
+        tell(f"{draws.ended}: {draws.z.shape[1]} of {s.num_samples} draws a chain are made")
+    outcome = _write(folder, posterior, draws, started, cores)
+    if draws.ended == "interrupted":
+        raise KeyboardInterrupt
+    return outcome
 
 
 def with_settings(problem: Problem, **settings: Any) -> Problem:
@@ -121,6 +217,20 @@ def result_path(problem: Problem, output_dir: Path | None = None) -> Path:
     if output_dir is not None:
         return output_dir
     return problem.settings.output_dir or Path(f"{problem.path.stem if problem.path else 'bnfhmc'}_out")
+
+
+def _checkpoint(output_dir: Path, problem: Problem | None = None) -> Checkpoint:
+    from bnfhmc.samplers.checkpoint import Checkpoint
+
+    about: Mapping[str, Any] = {} if problem is None else {
+        "file": None if problem.path is None else str(problem.path.resolve()),
+        "settings": problem.settings.model_dump(mode="json"),
+    }  # fmt: skip
+    return Checkpoint(output_dir / CHECKPOINT, about=about)
+
+
+def _tunings(output_dir: Path) -> list[Any]:
+    return _checkpoint(output_dir).tunings()
 
 
 def _write(folder: ResultFolder, posterior: Posterior, draws: Draws, started: str, cores: int) -> Outcome:
@@ -164,20 +274,46 @@ def _write(folder: ResultFolder, posterior: Posterior, draws: Draws, started: st
         opened, ended=_now(), problem=posterior.problem, settings=used, draws=draws, summary=summary, verdict=verdict,
         constraints=held,
     )  # fmt: skip
+    record |= {"died": {str(i + 1): why for i, why in (draws.died or {}).items()}, "ended_by": draws.ended or None}
+    if draws.ended == "interrupted":
+        record["status"] = "unfinished"
     folder.write_text(RECORD, run_json.to_json(record))
     return Outcome(folder.path, summary, verdict, held)
 
 
-def _nuts(posterior: Posterior, *, progress: bool, **settings: Any) -> Draws:
-    from rich.console import Console
+@dataclass(frozen=True, slots=True)
+class Method:
+    """A way to sample, by its name: called with a posterior and the settings of a run, it gives the draws."""
 
-    from bnfhmc.samplers.chains import run_nuts
-    from bnfhmc.samplers.progress import progress_on
+    name: str
 
-    return run_nuts(posterior, progress=progress_on(Console()) if progress else None, rtol=posterior.rtol, **settings)
+    def __call__(
+        self, posterior: Posterior, *, progress: bool, target_accept: float, engine: str = "bnfhmc",
+        max_tree_depth: int | None = None, path_length: float | None = None, **settings: Any,
+    ) -> Draws:  # fmt: skip
+        """As `bnfhmc.samplers.chains.run_chains` has the rest of the settings."""
+        from rich.console import Console
+
+        from bnfhmc.samplers.chains import run_chains
+        from bnfhmc.samplers.methods import make_kernel
+        from bnfhmc.samplers.posterior_target import as_target
+        from bnfhmc.samplers.progress import progress_on
+
+        target = as_target(posterior)
+        if engine == "nutpie":
+            from bnfhmc.samplers.through_nutpie import run_nutpie
+
+            return run_nutpie(self.name, target, target_accept=target_accept, max_tree_depth=max_tree_depth, **settings)
+        kernel = make_kernel(
+            self.name, engine, target_accept=target_accept, max_tree_depth=max_tree_depth, path_length=path_length
+        )
+        shown = progress_on(Console()) if progress else None
+        return run_chains(kernel, target, progress=shown, rtol=posterior.rtol, **settings)
 
 
-METHODS: dict[str, Callable[..., Draws]] = {"nuts": _nuts}
+METHODS: dict[str, Callable[..., Draws]] = {
+    name: Method(name) for name in ("nuts", "hmc", "mala", "fisher_mala", "rwm", "ensemble")
+}
 
 
 def _method(name: str) -> Callable[..., Draws]:

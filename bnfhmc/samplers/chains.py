@@ -1,4 +1,4 @@
-"""Chains side by side: spread starts, gradients checked, every chain on a thread with its own copy of the target."""
+"""Chains side by side: spread starts, gradients checked, every chain with its own copy of the target, on as many threads."""
 
 from __future__ import annotations
 
@@ -6,97 +6,178 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import nullcontext
+from dataclasses import asdict
 from functools import partial
-from typing import TypeVar, get_args
+from typing import Any, TypeVar, get_args
 
 import numpy as np
+from jaxtyping import Float
 
-from bnfhmc.samplers import nuts, warmup
-from bnfhmc.samplers.chain import Chain, Settings, run_chain, start_chain
+from bnfhmc.errors import InputError, Mistake
+from bnfhmc.samplers import metric as metrics
+from bnfhmc.samplers.chain import TRANSITIONS, Chain, Settings, record, start_chain
+from bnfhmc.samplers.checkpoint import Checkpoint
 from bnfhmc.samplers.cores import usable_cores
+from bnfhmc.samplers.curvature import Curved, Valued
 from bnfhmc.samplers.draws import Draws, Trace
 from bnfhmc.samplers.host import Host, Stopped
+from bnfhmc.samplers.kernels.protocol import Asks, Kernel, Tuning
 from bnfhmc.samplers.progress import Progress, Row
-from bnfhmc.samplers.starts import prior_spread
+from bnfhmc.samplers.relay import Relay
+from bnfhmc.samplers.starts import prior_spread, stream
 from bnfhmc.samplers.target import Target
 
 T = TypeVar("T")
 
+# How far log π may be from what it was, relatively, for a run to be taken for the same one on another machine.
+SAME = 1e-6
 
-def run_nuts(
+
+def run_chains(
+    kernel: Kernel,
     target: Target,
     *,
     chains: int = 4,
     num_warmup: int = 1000,
     num_samples: int = 1000,
-    target_accept: float = 0.8,
-    max_tree_depth: int = 10,
-    metric: warmup.Metric | None = None,
+    metric: metrics.Form | None = None,
     random_seed: int | None = None,
     cores: int | None = None,
     progress: Progress | None = None,
     check_gradient: bool = True,
     rtol: float = 1e-8,
+    starts: Sequence[Float[np.ndarray, " d"]] = (),
+    tuned: Sequence[Tuning] = (),
+    time_limit: float | None = None,
+    checkpoint: Checkpoint | None = None,
+    resume: bool = False,
 ) -> Draws:
-    """Draws z ~ π by NUTS, with the windowed warm-up of Stan (Hoffman & Gelman 2014; Carpenter et al. 2017).
+    """Draws z ~ π by a kernel.
 
-    The same seed gives the same draws bit for bit, whatever the number of cores. A failed solve ends its trajectory
-    like a divergence and is counted by kind, so the density sampled is π restricted to where the target can be solved.
+    The same seed gives the same draws bit for bit, whatever the number of cores and however often the run was stopped and
+    resumed. A failed solve is rejected and counted by kind, so the density sampled is π restricted to where the target can be
+    solved.
 
-    `chains`: independent chains, each started from a draw of ``target.sample_start``. `num_warmup`, `num_samples`:
-    draws a chain; the warm-up may be 0. `target_accept`: mean acceptance that the step size is tuned to, in (0, 1).
-    `max_tree_depth`: a trajectory has at most 2^depth − 1 steps. `metric`: "dense", "diagonal", or None for
-    `warmup.default_metric`. `random_seed`: None draws one and records it. `cores`: threads at once; None takes what the
-    process may use. `check_gradient`: compare the gradient with central differences at every start, before any draw;
-    `rtol` is the relative tolerance of the target's solver, which sets what such a comparison can tell.
+    `chains`: independent chains. `num_warmup`: at most so many draws a chain to learn step size and metric from; it ends when
+    both have settled. `num_samples`: draws a chain after it. `metric`: "dense" or "diagonal"; None is dense up to
+    `metrics.DENSE_UP_TO` parameters. `random_seed`: None draws one and records it. `cores`: threads at once; None takes what
+    the process may use. `check_gradient`: compare the gradient with central differences at every start, before any draw;
+    `rtol` is the relative tolerance of the target's solver, which sets what such a comparison can tell. `starts`: points z for
+    the chains to start from, in turn; without any, draws of ``target.sample_start``. `tuned`: what an earlier run has learnt,
+    for the chains in turn. `time_limit`: seconds after which the run ends with the draws it has. `checkpoint`: where the
+    chains are kept while they run; with `resume` they go on from there.
 
-    Raises `NoStart`, `GradientMismatch`, and anything the target raises, as it is; the other chains stop at their next
-    solve.
+    An interrupt ends the run after the draws in hand, with what there is, and a second one at once. A chain in which the
+    target raises an exception ends there, and the others go on; where none is left it is raised as it is. Raises `NoStart` and
+    `GradientMismatch`, both before the first draw, and KeyboardInterrupt where no chain has left its warm-up.
     """
-    metric = metric or warmup.default_metric(target.dim, num_warmup)
-    _check(target, chains, num_warmup, num_samples, target_accept, max_tree_depth, metric, random_seed, cores)
+    _check(kernel, target, chains, num_warmup, num_samples, metric, random_seed, cores, time_limit)
+    if random_seed is None and resume and checkpoint is not None:
+        random_seed = int(checkpoint.asked()["random_seed"])
     seed = int(np.random.SeedSequence().generate_state(1)[0]) if random_seed is None else int(random_seed)
     settings = Settings(
+        kernel=kernel,
         num_warmup=num_warmup,
         num_samples=num_samples,
-        target_accept=target_accept,
-        max_tree_depth=max_tree_depth,
-        metric=metric,
+        metric=metric or ("dense" if target.dim <= metrics.DENSE_UP_TO else "diagonal"),
         scale=prior_spread(target),
-        check_gradient=check_gradient,
+        check_gradient=check_gradient and kernel.asks is not Asks.VALUE,
         rtol=rtol,
         random_seed=seed,
+        starts=tuple(np.asarray(z, dtype=float) for z in starts),
+        tuned=tuple(tuned),
     )
     stop = threading.Event()
-    seats = [_seat(i, target.clone(), num_warmup + num_samples, stop) for i in range(chains)]
+    seats = [_seat(i, target.clone(), settings, stop) for i in range(chains)]
     rows = [seat.row for seat in seats]
     threads = min(chains, cores or usable_cores())
     with progress.watching(rows) if progress is not None else nullcontext():
-        started = _on_threads([partial(start_chain, seat, settings) for seat in seats], threads, stop)
-        _say(rows, "compiling")
-        nuts.precompile(target.dim, warmup.first_inverse_mass(settings.scale, metric), max_tree_depth)
-        _say(rows, "waiting")
-        work = [partial(run_chain, *pair, settings) for pair in zip(seats, started, strict=True)]
-        finished = _on_threads(work, threads, stop)
-    trace = Trace.stack([chain.sampling for chain in finished])
+        new = _restored(seats, settings, checkpoint, resume, stop)
+        _on_threads([partial(start_chain, seat, settings) for seat in new], threads, stop)
+        for row in rows:
+            row.phase = "waiting"
+        relay = Relay(seats, settings, checkpoint, time_limit, stop)
+        relay.run(threads)
+    return _draws(target, relay, settings)
+
+
+def _restored(
+    seats: Sequence[Chain], settings: Settings, checkpoint: Checkpoint | None, resume: bool, stop: threading.Event
+) -> list[Chain]:
+    """Put back the chains that are on disk, and give those that are not."""
+    if checkpoint is None:
+        return list(seats)
+    asked = {
+        "kernel": {"kind": type(settings.kernel).__name__} | asdict(settings.kernel),  # type: ignore[call-overload]
+        "parameters": list(seats[0].target.names),
+        "chains": len(seats),
+        **{name: getattr(settings, name) for name in ("num_warmup", "num_samples", "metric", "random_seed", "starts", "tuned")},
+    }
+    if not resume:
+        checkpoint.begin(asked)
+        return list(seats)
+    checkpoint.go_on(asked)
+    new = []
+    for seat in seats:
+        if checkpoint.restore(seat, settings, stop):
+            _refuse_another(seat, settings, checkpoint)
+        else:
+            new.append(seat)
+    return new
+
+
+def _refuse_another(seat: Chain, settings: Settings, checkpoint: Checkpoint) -> None:
+    """A chain goes on only in the density that it came from: log π where it stands has to be what it was."""
+    assert seat.at is not None
+    z, was = np.atleast_2d(seat.at.point.z)[0], float(np.ravel(seat.at.point.logp)[0])
+    valued = isinstance(seat.target, Valued) and settings.kernel.asks is Asks.VALUE
+    logp = (seat.target.value if valued else seat.target.evaluate)(z).logp  # type: ignore[attr-defined]
+    if not abs(logp - was) <= SAME * (1.0 + abs(was)):
+        what = f"log π at the last point of chain {seat.index + 1} was {was:.10g}, and is {logp:.10g}"
+        hint = "the model, the data or the priors have changed since: begin another run"
+        raise InputError(Mistake(what, hint, checkpoint.path(seat.index)))
+
+
+def _draws(target: Target, relay: Relay, settings: Settings) -> Draws:
+    """What the chains have, cut to the shortest; raises what ended the run where there is nothing."""
+    died = {chain.index: _reason(error) for chain, error in relay.died.items()}
+    living = [chain for chain in relay.chains if chain not in relay.died]
+    if not living:
+        raise next(iter(relay.died.values()))
+    ready = [chain for chain in living if chain.at is not None and chain.at.sampled]
+    if not ready:
+        if relay.interrupted:
+            raise KeyboardInterrupt
+        raise TimeoutError("the time limit was over before any chain had left its warm-up")
+    died |= {chain.index: "it was still in its warm-up" for chain in living if chain not in ready}
+    drawn = [chain.at for chain in ready if chain.at is not None]
+    samples, warmed = min(at.sampled for at in drawn), min(at.warmed for at in drawn)
+    samples = min(samples, settings.num_samples)
+    trace = Trace.stack([chain.sampled.part(slice(samples)) for chain in ready])
+    lengths = zip(ready, drawn, strict=True)
+    warm = Trace.stack([chain.warm.part(slice(at.warmed - warmed, at.warmed)) for chain, at in lengths])
     return Draws(
         names=tuple(target.names),
         z=trace.z,
         stats=trace.stats,
-        warmup=Trace.stack([chain.warmup for chain in finished]),
-        chains=tuple(chain.record for chain in finished),
-        metric=metric,
-        random_seed=seed,
+        warmup=warm,
+        chains=tuple(record(chain) for chain in ready),
+        metric=settings.metric,
+        random_seed=settings.random_seed,
+        died=died,
+        ended="interrupted" if relay.interrupted else "out of time" if relay.out_of_time else "",
+        unsaved="" if relay.unsaved is None else relay.unsaved.strerror or str(relay.unsaved),
     )
 
 
-def _seat(index: int, target: Target, draws: int, stop: threading.Event) -> Chain:
-    return Chain(index, target, Host(target, stop), Row(index, draws))
+def _seat(index: int, target: Target, settings: Settings, stop: threading.Event) -> Chain:
+    rng = stream(settings.random_seed, index, TRANSITIONS)
+    return Chain(index, target, Host(target, stop), Row(index, settings.num_warmup + settings.num_samples), rng)
 
 
-def _say(rows: Sequence[Row], phase: str) -> None:
-    for row in rows:
-        row.phase = phase
+def _reason(error: BaseException) -> str:
+    first = (str(error).splitlines() or [""])[0]
+    return f"{type(error).__name__}: {first}"
 
 
 def _on_threads(work: Sequence[Callable[[], T]], threads: int, stop: threading.Event) -> list[T]:
@@ -125,27 +206,33 @@ def _on_threads(work: Sequence[Callable[[], T]], threads: int, stop: threading.E
 
 
 def _check(
+    kernel: Kernel,
     target: Target,
     chains: int,
     num_warmup: int,
     num_samples: int,
-    target_accept: float,
-    max_tree_depth: int,
-    metric: str,
+    metric: str | None,
     random_seed: int | None,
     cores: int | None,
+    time_limit: float | None,
 ) -> None:
+    options: dict[str, Any] = {name: getattr(kernel, name, None) for name in ("target_accept", "max_tree_depth")}
+    accept, depth = options["target_accept"], options["max_tree_depth"]
+    forms = get_args(metrics.Form)
+    unknown = kernel.asks is Asks.CURVATURE and not isinstance(target, Curved)
     wrong: Sequence[tuple[bool, str]] = [
         (target.dim < 1, "the target has no parameter to sample"),
         (len(target.names) != target.dim, f"the target names {len(target.names)} of its {target.dim} parameters"),
+        (unknown, f"{type(kernel).__name__} needs the Fisher information, and this target has none"),
         (chains < 1, f"chains = {chains}: at least 1"),
         (num_warmup < 0, f"num_warmup = {num_warmup}: 0 or more"),
         (num_samples < 1, f"num_samples = {num_samples}: at least 1"),
-        (not 0.0 < target_accept < 1.0, f"target_accept = {target_accept}: between 0 and 1"),
-        (max_tree_depth < 1, f"max_tree_depth = {max_tree_depth}: at least 1"),
-        (metric not in get_args(warmup.Metric), f"metric = {metric!r}: {' or '.join(get_args(warmup.Metric))}"),
+        (accept is not None and not 0.0 < accept < 1.0, f"target_accept = {accept}: between 0 and 1"),
+        (depth is not None and depth < 1, f"max_tree_depth = {depth}: at least 1"),
+        (metric is not None and metric not in forms, f"metric = {metric!r}: {' or '.join(forms)}"),
         (random_seed is not None and random_seed < 0, f"random_seed = {random_seed}: 0 or more, or None to draw one"),
         (cores is not None and cores < 1, f"cores = {cores}: at least 1, or None for all"),
+        (time_limit is not None and not time_limit > 0, f"time_limit = {time_limit}: a positive number of seconds"),
     ]
     said = [message for is_wrong, message in wrong if is_wrong]
     if said:
