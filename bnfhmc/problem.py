@@ -125,11 +125,19 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    method: Literal["nuts"] = "nuts"
+    method: Literal["nuts", "hmc", "mala", "fisher_mala", "ensemble", "rwm", "auto"] = "nuts"
     chains: Annotated[int, Field(ge=1, le=10_000)] = 4
     num_warmup: Annotated[int, Field(ge=0)] = 1000
     num_samples: Annotated[int, Field(ge=1)] = 1000
     target_accept: Annotated[float, Field(gt=0, lt=1)] = 0.8
+    engine: Literal["own", "blackjax", "nutpie"] | None = None
+    metric: Literal["dense", "diagonal"] | None = None
+    max_tree_depth: Annotated[int, Field(ge=1, le=20)] | None = None
+    path_length: Annotated[float, Field(gt=0)] | None = None
+    start: Annotated[str, Field(min_length=1)] = "prior"
+    warmup_from: Path | None = None
+    time_limit: Annotated[float, Field(gt=0)] | None = None
+    checkpoint_interval: Annotated[float, Field(ge=0)] = 30.0
     random_seed: Annotated[int, Field(ge=0)] | None = None
     output_dir: Path | None = None
     rtol: Annotated[float, Field(gt=0, lt=1)] = 1e-8

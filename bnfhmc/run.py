@@ -29,6 +29,7 @@ CHECKPOINT = "checkpoint"  # the folder within a result folder that a run goes o
 
 # Settings that a method takes where they are given, and has defaults for where they are not.
 OPTIONS = ("engine", "metric", "max_tree_depth", "path_length", "time_limit")
+STARTS = ("prior", "map")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,7 @@ def sample(
     metric: str | None = None,
     max_tree_depth: int | None = None,
     path_length: float | None = None,
+    start: str = "prior",
     starts: Sequence[Float[np.ndarray, " d"]] | None = None,
     tuned: Path | None = None,
     time_limit: float | None = None,
@@ -70,11 +72,12 @@ def sample(
     random_seed: the same seed gives the same draws whatever the number of cores; None draws one and records it.
     cores: threads at once; None takes all that the process may use.
     progress: show how far each chain is.
-    engine: "bnfhmc", or another program that has the method: "blackjax" (nuts, hmc, mala), "nutpie" (nuts).
+    engine: "own", or another program that has the method: "blackjax" (nuts, hmc, mala), "nutpie" (nuts).
     metric: "dense" or "diagonal"; None is dense up to a thousand parameters.
     max_tree_depth: of nuts, whose trajectories have at most 2^depth − 1 steps.
     path_length: of hmc, in units of the posterior's width.
-    starts: points u for the chains to start from, in turn; None draws them from the priors.
+    start: "prior" starts the chains from draws of the priors, "map" around the modes, every fourth one from the priors.
+    starts: points u for the chains to start from instead, in turn.
     tuned: the result folder of an earlier run, whose step sizes and metrics the chains begin with.
     time_limit: seconds after which the run ends with the draws it has.
 
@@ -91,9 +94,9 @@ def sample(
     cores = cores or usable_cores()
     options: dict[str, Any] = {
         "engine": engine, "metric": metric, "max_tree_depth": max_tree_depth, "path_length": path_length,
-        "time_limit": time_limit,
+        "time_limit": time_limit, "start": start,
         "starts": None if starts is None else [posterior.z_from_u(u) for u in starts],
-        "tuned": None if tuned is None else _tunings(tuned),
+        "tuned": None if tuned is None else _tunings(tuned, posterior.names),
     }  # fmt: skip
     draws = _method(method)(
         posterior, cores=cores, progress=progress, chains=chains, num_warmup=num_warmup, num_samples=num_samples,
@@ -162,9 +165,7 @@ def resume(
         raise InputError(Mistake("the run does not say what it is of", hint, output_dir))
     problem = load(Path(about["file"]))
     settings = Settings.model_validate(about["settings"])
-    settings = settings.model_copy(update={"num_samples": num_samples or settings.num_samples})
-    if hasattr(settings, "time_limit"):
-        settings = settings.model_copy(update={"time_limit": time_limit})
+    settings = settings.model_copy(update={"num_samples": num_samples or settings.num_samples, "time_limit": time_limit})
     with claim(output_dir, overwrite=True) as folder:
         return _run(replace(problem, settings=settings), folder, cores, quiet, tell, resumed=True)
 
@@ -189,9 +190,10 @@ def _run(
     started = _now()
     cores = cores or usable_cores()
     load_arviz()
-    options = {name: value for name in OPTIONS if (value := getattr(s, name, None)) is not None}
-    if isinstance(method, Method):
-        options |= {"checkpoint": _checkpoint(folder.path, problem), "resume": resumed}
+    options = {name: value for name in OPTIONS if (value := getattr(s, name)) is not None}
+    kept = _checkpoint(folder.path, problem)
+    options |= {"checkpoint": kept, "resume": resumed}
+    options |= kept.told() if resumed else _beginnings(posterior)
     draws = method(
         posterior, cores=cores, progress=not quiet, chains=s.chains, num_warmup=s.num_warmup,
         num_samples=s.num_samples, target_accept=s.target_accept, random_seed=s.random_seed, **options,
@@ -207,9 +209,26 @@ def _run(
 
 
 def with_settings(problem: Problem, **settings: Any) -> Problem:
-    """The problem with those of the settings replaced that are not None."""
+    """The problem with those of the settings replaced that are not None; InputError for one out of its domain.
+
+    Options of the method before that another one cannot take are dropped.
+    """
+    from pydantic import ValidationError
+
+    from bnfhmc.samplers.methods import misplaced
+
     given = {k: v for k, v in settings.items() if v is not None}
-    return replace(problem, settings=problem.settings.model_copy(update=given))
+    asked = problem.settings.model_dump() | given
+    wrong = misplaced(asked["method"], asked)
+    try:
+        s = type(problem.settings).model_validate(asked | dict.fromkeys(set(wrong) - set(given)))
+    except ValidationError as error:
+        raise InputError(
+            Mistake(f"{e['loc'][0]} = {e['input']}: {e['msg'].replace('Input should', 'it should')}") for e in error.errors()
+        ) from None
+    if said := [Mistake(f"{name} = {given[name]} {why}") for name, why in wrong.items() if name in given]:
+        raise InputError(said)
+    return replace(problem, settings=s)
 
 
 def result_path(problem: Problem, output_dir: Path | None = None) -> Path:
@@ -226,11 +245,38 @@ def _checkpoint(output_dir: Path, problem: Problem | None = None) -> Checkpoint:
         "file": None if problem.path is None else str(problem.path.resolve()),
         "settings": problem.settings.model_dump(mode="json"),
     }  # fmt: skip
-    return Checkpoint(output_dir / CHECKPOINT, about=about)
+    every = {} if problem is None else {"every": problem.settings.checkpoint_interval}
+    return Checkpoint(output_dir / CHECKPOINT, about=about, **every)
 
 
-def _tunings(output_dir: Path) -> list[Any]:
-    return _checkpoint(output_dir).tunings()
+def _beginnings(posterior: Posterior) -> dict[str, Any]:
+    """Where the chains start and what they begin with, as the settings say."""
+    from bnfhmc.read.start_file import read_starts
+
+    s, found = posterior.problem.settings, dict[str, Any]()
+    if s.start in STARTS:
+        found["start"] = s.start
+    else:
+        path, z = Path(s.start), []
+        for theta in read_starts(path, posterior.names, s.chains):
+            try:
+                z.append(posterior.z_from_u(posterior.u_from_theta(theta)))
+            except ValueError as error:
+                raise InputError(Mistake(f"a start has no density: {error}", "give points inside the priors", path)) from None
+        found["starts"] = z
+    if s.warmup_from is not None:
+        found["tuned"] = _tunings(s.warmup_from, posterior.names)
+    return found
+
+
+def _tunings(output_dir: Path, names: Sequence[str]) -> list[Any]:
+    """What the chains of an earlier run have learnt; InputError where its parameters are others."""
+    checkpoint = _checkpoint(output_dir)
+    theirs = checkpoint.asked().get("parameters")
+    if theirs != list(names):
+        hint = "take a run of a configuration with the same parameters"
+        raise InputError(Mistake(f"the run learnt a metric of {', '.join(theirs or [])}", hint, output_dir))
+    return checkpoint.tunings()
 
 
 def _write(folder: ResultFolder, posterior: Posterior, draws: Draws, started: str, cores: int) -> Outcome:
@@ -288,7 +334,7 @@ class Method:
     name: str
 
     def __call__(
-        self, posterior: Posterior, *, progress: bool, target_accept: float, engine: str = "bnfhmc",
+        self, posterior: Posterior, *, progress: bool, target_accept: float, engine: str = "own",
         max_tree_depth: int | None = None, path_length: float | None = None, **settings: Any,
     ) -> Draws:  # fmt: skip
         """As `bnfhmc.samplers.chains.run_chains` has the rest of the settings."""

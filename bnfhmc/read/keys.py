@@ -9,11 +9,11 @@ from bnfhmc.errors import nearest
 from bnfhmc.read.lines import Statement
 from bnfhmc.read.mistakes import Mistakes
 
-METHODS = {"nuts": "nuts"}  # fit_type → Settings.method
+# fit_type → Settings.method
+METHODS = {name: name for name in ("nuts", "hmc", "mala", "fisher_mala", "ensemble", "rwm", "auto")}
 
 # PyBNF's other values of fit_type
 OTHER_METHODS = {
-    "hmc": "HMC with a fixed trajectory; PyBNF's job of this name is NUTS",
     "am": "adaptive Metropolis", "mh": "Metropolis–Hastings", "bmc": "Metropolis–Hastings", "pt": "parallel tempering",
     "dream": "DREAM(ZS)", "p_dream": "preconditioned DREAM",
     "de": "differential evolution", "ade": "asynchronous differential evolution", "pso": "particle swarm",
@@ -28,6 +28,14 @@ SETTINGS = {
     "num_warmup": ("num_warmup", "whole number"),
     "num_samples": ("num_samples", "whole number"),
     "target_accept": ("target_accept", "number"),
+    "engine": ("engine", "word"),
+    "metric": ("metric", "word"),
+    "max_tree_depth": ("max_tree_depth", "whole number"),
+    "path_length": ("path_length", "number"),
+    "start": ("start", "file"),
+    "warmup_from": ("warmup_from", "file"),
+    "wall_time_fit": ("time_limit", "number"),
+    "checkpoint_interval": ("checkpoint_interval", "number"),
     "random_seed": ("random_seed", "whole number"),
     "output_dir": ("output_dir", "path"),
     "sbml_rtol": ("rtol", "number"),
@@ -118,7 +126,7 @@ REFUSED: dict[str, tuple[str, str]] = {
             "output_noise_trajectory num_to_output output_every output_hist_every hist_bins diagnostics_every "
             "credible_intervals backup_every backup_information_criteria continue_run",
             "is not used: the results are posterior.nc, samples.txt and run.json"),
-    **_each("wall_time_fit wall_time_refine_frac wall_time_gen", "is not used: a run ends after num_samples draws"),
+    **_each("wall_time_refine_frac wall_time_gen", "is not used: a run ends after num_samples draws"),
     **_each("min_objective max_failed_simulations bootstrap_max_obj refine_method", "belongs to PyBNF's optimizers"),
     **_each("rhat_threshold", "is not used: R-hat is reported against 1.01"),
     **_each("cognitive social particle_weight particle_weight_final adaptive_n_max adaptive_n_stop adaptive_abs_tol "

@@ -11,6 +11,9 @@ from bnfhmc.read.lines import Statement, finite, unquoted, whole
 from bnfhmc.read.mistakes import Mistakes
 from bnfhmc.read.models import MOVING
 from bnfhmc.read.record import Conf
+from bnfhmc.samplers.methods import misplaced
+
+STARTS = ("prior", "map")  # any other start is a file
 
 _READ = {"whole number": whole, "number": finite, "word": lambda text: text.lower()}
 
@@ -26,7 +29,9 @@ def read_settings(conf: Conf, mistakes: Mistakes) -> Settings:
         s = conf.one(key)
         if s is None:
             continue
-        value = unquoted(s.value) if kind == "path" else _READ[kind](s.value)
+        value = unquoted(s.value) if kind == "path" else str(conf.file(s.value)) if kind == "file" else _READ[kind](s.value)
+        if key == "start" and s.value.lower() in STARTS:
+            value = s.value.lower()
         if value is None and key == "sbml_atol" and s.value.split()[0].lower() in MOVING:
             mistakes.add(s.line, f"'{key} = {s.value}' would change with the state; here a tolerance is one number a model",
                          f"type {key} = 1e-8")  # fmt: skip
@@ -34,6 +39,9 @@ def read_settings(conf: Conf, mistakes: Mistakes) -> Settings:
             mistakes.add(s.line, f"'{key}' takes a {kind}, got '{s.value}'")
         else:
             values[name], said[name] = value, s
+    for name, why in misplaced(str(values["method"]), values).items():
+        s = said[name]
+        mistakes.add(s.line, f"'{s.key} = {s.value}' {why}", "delete the line")
     try:
         return Settings.model_validate(values)
     except ValidationError as error:

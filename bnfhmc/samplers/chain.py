@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, final
+from typing import Literal, NamedTuple, final
 
 import numpy as np
 from jaxtyping import Float
 
 from bnfhmc.samplers import metric as metrics
 from bnfhmc.samplers import warmup
+from bnfhmc.samplers.basins import Basin, start_in
+from bnfhmc.samplers.curvature import Curvature
 from bnfhmc.samplers.draws import ChainRecord, Trace
 from bnfhmc.samplers.gradient_check import GradientReport, check_gradient
 from bnfhmc.samplers.host import Host, Tally
@@ -20,8 +22,8 @@ from bnfhmc.samplers.progress import Row
 from bnfhmc.samplers.starts import Start, draw_start, given_start, stream
 from bnfhmc.samplers.target import Target
 
-# Each chain has one stream of random numbers for its start and one for its transitions.
-START, TRANSITIONS = 0, 1
+# Each chain has a stream of random numbers for its start and one for its transitions, and each climb to a mode has one.
+START, TRANSITIONS, CLIMBS = 0, 1, 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,7 @@ class Settings:
     check_gradient: bool
     rtol: float
     random_seed: int
+    start: Literal["prior", "map"] = "prior"
     starts: tuple[Float[np.ndarray, " d"], ...] = ()
     tuned: tuple[Tuning, ...] = ()
 
@@ -88,15 +91,20 @@ class Chain:
         return self.at is not None and self.at.adaptation is None and self.at.sampled >= settings.num_samples
 
 
-def start_chain(chain: Chain, settings: Settings) -> None:
-    """Find a start the target can be solved at, and check the gradient there if the settings ask for it."""
+def start_chain(chain: Chain, settings: Settings, basins: Sequence[Basin] = ()) -> None:
+    """Find a start the target can be solved at, and check the gradient there if the settings ask for it.
+
+    `basins`: the modes that the chains of a run with ``start`` "map" start around.
+    """
     chain.row.phase = "start"
     host = chain.host
     if settings.starts:
         chain.start = given_start(settings.starts[chain.index % len(settings.starts)], host.evaluate_curved, chain=chain.index)
     else:
         rng = stream(settings.random_seed, chain.index, START)
-        chain.start = draw_start(chain.target.sample_start, host.evaluate_curved, rng, chain=chain.index)
+        chain.start = start_in(basins, host, settings.scale, rng, chain=chain.index) or draw_start(
+            chain.target.sample_start, host.evaluate_curved, rng, chain=chain.index
+        )
     if settings.check_gradient:
         chain.row.phase = "gradient check"
         chain.gradient_check = check_gradient(
@@ -159,7 +167,8 @@ def _begin(chain: Chain, settings: Settings) -> None:
     kernel, start = settings.kernel, chain.start
     chain.row.begin("warm-up")
     point = Point.at(start.z, start.evaluation)
-    tuning = settings.tuned[chain.index % len(settings.tuned)] if settings.tuned else _first_tuning(kernel, point, settings)
+    curvature = start.curvature or point.curvature
+    tuning = settings.tuned[chain.index % len(settings.tuned)] if settings.tuned else _first_tuning(kernel, curvature, settings)
     point = kernel.init(chain.rng, point, chain.target.sample_start, chain.host.value)
     if kernel.learns is Learns.METRIC and kernel.asks is Asks.GRADIENT and not settings.tuned:
         step_size = warmup.reasonable_step_size(chain.host.evaluate, point, tuning, chain.rng)
@@ -172,10 +181,10 @@ def _begin(chain: Chain, settings: Settings) -> None:
         _end_warmup(chain, chain.at, tuning, settings)
 
 
-def _first_tuning(kernel: Kernel, point: Point, settings: Settings) -> Tuning:
-    if point.curvature is None or kernel.learns is not Learns.METRIC:
+def _first_tuning(kernel: Kernel, curvature: Curvature | None, settings: Settings) -> Tuning:
+    if curvature is None or kernel.learns is not Learns.METRIC:
         return Tuning(1.0, metrics.from_scale(settings.scale, settings.metric))
-    return Tuning(1.0, metrics.from_curvature(point.curvature, settings.scale, settings.metric))
+    return Tuning(1.0, metrics.from_curvature(curvature, settings.scale, settings.metric))
 
 
 def _warm(chain: Chain, at: Progressed, a: warmup.Adaptation, settings: Settings) -> None:

@@ -8,19 +8,20 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import nullcontext
 from dataclasses import asdict
 from functools import partial
-from typing import Any, TypeVar, get_args
+from typing import Any, Literal, TypeVar, get_args
 
 import numpy as np
 from jaxtyping import Float
 
 from bnfhmc.errors import InputError, Mistake
 from bnfhmc.samplers import metric as metrics
-from bnfhmc.samplers.chain import TRANSITIONS, Chain, Settings, record, start_chain
+from bnfhmc.samplers.basins import Basin, climb, distinct
+from bnfhmc.samplers.chain import CLIMBS, TRANSITIONS, Chain, Settings, record, start_chain
 from bnfhmc.samplers.checkpoint import Checkpoint
 from bnfhmc.samplers.cores import usable_cores
 from bnfhmc.samplers.curvature import Curved, Valued
 from bnfhmc.samplers.draws import Draws, Trace
-from bnfhmc.samplers.host import Host, Stopped
+from bnfhmc.samplers.host import Host, Stopped, Tally
 from bnfhmc.samplers.kernels.protocol import Asks, Kernel, Tuning
 from bnfhmc.samplers.progress import Progress, Row
 from bnfhmc.samplers.relay import Relay
@@ -31,6 +32,12 @@ T = TypeVar("T")
 
 # How far log π may be from what it was, relatively, for a run to be taken for the same one on another machine.
 SAME = 1e-6
+
+# The settings that a run is told by, besides its kernel.
+ASKED = ("num_warmup", "num_samples", "metric", "random_seed", "start", "starts", "tuned")
+
+# Climbs to the modes that chains start around.
+CLIMBED = 8
 
 
 def run_chains(
@@ -46,6 +53,7 @@ def run_chains(
     progress: Progress | None = None,
     check_gradient: bool = True,
     rtol: float = 1e-8,
+    start: Literal["prior", "map"] = "prior",
     starts: Sequence[Float[np.ndarray, " d"]] = (),
     tuned: Sequence[Tuning] = (),
     time_limit: float | None = None,
@@ -71,7 +79,7 @@ def run_chains(
     target raises an exception ends there, and the others go on; where none is left it is raised as it is. Raises `NoStart` and
     `GradientMismatch`, both before the first draw, and KeyboardInterrupt where no chain has left its warm-up.
     """
-    _check(kernel, target, chains, num_warmup, num_samples, metric, random_seed, cores, time_limit)
+    _check(kernel, target, chains, num_warmup, num_samples, metric, start, random_seed, cores, time_limit)
     if random_seed is None and resume and checkpoint is not None:
         random_seed = int(checkpoint.asked()["random_seed"])
     seed = int(np.random.SeedSequence().generate_state(1)[0]) if random_seed is None else int(random_seed)
@@ -84,6 +92,7 @@ def run_chains(
         check_gradient=check_gradient and kernel.asks is not Asks.VALUE,
         rtol=rtol,
         random_seed=seed,
+        start=start,
         starts=tuple(np.asarray(z, dtype=float) for z in starts),
         tuned=tuple(tuned),
     )
@@ -93,12 +102,31 @@ def run_chains(
     threads = min(chains, cores or usable_cores())
     with progress.watching(rows) if progress is not None else nullcontext():
         new = _restored(seats, settings, checkpoint, resume, stop)
-        _on_threads([partial(start_chain, seat, settings) for seat in new], threads, stop)
+        basins, search = _basins(new, target, settings, threads, stop, rows)
+        _on_threads([partial(start_chain, seat, settings, basins) for seat in new], threads, stop)
         for row in rows:
             row.phase = "waiting"
         relay = Relay(seats, settings, checkpoint, time_limit, stop)
         relay.run(threads)
-    return _draws(target, relay, settings)
+    return _draws(target, relay, settings, search)
+
+
+def _basins(
+    new: Sequence[Chain], target: Target, settings: Settings, threads: int, stop: threading.Event, rows: Sequence[Row]
+) -> tuple[tuple[Basin, ...], Tally]:
+    """The modes that chains are to start around, and what it cost to find them."""
+    if not new or settings.start != "map" or settings.starts:
+        return (), Tally()
+    for row in rows:
+        row.phase = "search"
+    hosts = [Host(target.clone(), stop) for _ in range(CLIMBED)]
+
+    def climbed(index: int) -> Basin | None:
+        rng = stream(settings.random_seed, index, CLIMBS)
+        return climb(hosts[index], np.asarray(target.sample_start(rng), dtype=float), settings.scale)
+
+    basins = distinct(_on_threads([partial(climbed, i) for i in range(CLIMBED)], threads, stop))
+    return basins, Tally(sum(h.tally.gradients for h in hosts), {}, sum(h.tally.values for h in hosts))
 
 
 def _restored(
@@ -111,7 +139,7 @@ def _restored(
         "kernel": {"kind": type(settings.kernel).__name__} | asdict(settings.kernel),  # type: ignore[call-overload]
         "parameters": list(seats[0].target.names),
         "chains": len(seats),
-        **{name: getattr(settings, name) for name in ("num_warmup", "num_samples", "metric", "random_seed", "starts", "tuned")},
+        **{name: getattr(settings, name) for name in ASKED},
     }
     if not resume:
         checkpoint.begin(asked)
@@ -138,7 +166,7 @@ def _refuse_another(seat: Chain, settings: Settings, checkpoint: Checkpoint) -> 
         raise InputError(Mistake(what, hint, checkpoint.path(seat.index)))
 
 
-def _draws(target: Target, relay: Relay, settings: Settings) -> Draws:
+def _draws(target: Target, relay: Relay, settings: Settings, search: Tally) -> Draws:
     """What the chains have, cut to the shortest; raises what ended the run where there is nothing."""
     died = {chain.index: _reason(error) for chain, error in relay.died.items()}
     living = [chain for chain in relay.chains if chain not in relay.died]
@@ -164,6 +192,7 @@ def _draws(target: Target, relay: Relay, settings: Settings) -> Draws:
         chains=tuple(record(chain) for chain in ready),
         metric=settings.metric,
         random_seed=settings.random_seed,
+        search=search,
         died=died,
         ended="interrupted" if relay.interrupted else "out of time" if relay.out_of_time else "",
         unsaved="" if relay.unsaved is None else relay.unsaved.strerror or str(relay.unsaved),
@@ -183,8 +212,13 @@ def _reason(error: BaseException) -> str:
 def _on_threads(work: Sequence[Callable[[], T]], threads: int, stop: threading.Event) -> list[T]:
     """The results of the work in order; the first exception, a thread's or the caller's, stops all and is raised."""
 
+    begin = threading.Event()
+
     def stopping(one: Callable[[], T]) -> T:
+        begin.wait()
         try:
+            if stop.is_set():
+                raise Stopped
             return one()
         except BaseException:
             stop.set()
@@ -193,9 +227,11 @@ def _on_threads(work: Sequence[Callable[[], T]], threads: int, stop: threading.E
     with ThreadPoolExecutor(threads, thread_name_prefix="chain") as pool:
         try:
             futures = [pool.submit(stopping, one) for one in work]
+            begin.set()
             wait(futures)
         except BaseException:
             stop.set()
+            begin.set()
             pool.shutdown(wait=True, cancel_futures=True)
             raise
     raised = [error for future in futures if (error := future.exception()) is not None]
@@ -212,6 +248,7 @@ def _check(
     num_warmup: int,
     num_samples: int,
     metric: str | None,
+    start: str,
     random_seed: int | None,
     cores: int | None,
     time_limit: float | None,
@@ -230,6 +267,7 @@ def _check(
         (accept is not None and not 0.0 < accept < 1.0, f"target_accept = {accept}: between 0 and 1"),
         (depth is not None and depth < 1, f"max_tree_depth = {depth}: at least 1"),
         (metric is not None and metric not in forms, f"metric = {metric!r}: {' or '.join(forms)}"),
+        (start not in ("prior", "map"), f"start = {start!r}: prior or map"),
         (random_seed is not None and random_seed < 0, f"random_seed = {random_seed}: 0 or more, or None to draw one"),
         (cores is not None and cores < 1, f"cores = {cores}: at least 1, or None for all"),
         (time_limit is not None and not time_limit > 0, f"time_limit = {time_limit}: a positive number of seconds"),

@@ -79,6 +79,14 @@ class Checkpoint:
             raise InputError(Mistake("is of another version of the program", "the run has to begin anew", path))
         return said
 
+    def told(self) -> dict[str, Any]:
+        """Where the chains of the run were to start, and what they were to begin with."""
+        asked = self.asked()
+        try:
+            return {name: decode(asked[name], {}) for name in ("start", "starts", "tuned")}
+        except BAD as error:
+            raise InputError(Mistake(f"cannot be read: {error}", "the run has to begin anew", self.folder / MANIFEST)) from None
+
     def tunings(self) -> list[Tuning]:
         """What the chains of the run have learnt; InputError where there is none."""
         found = [_read(path)[0]["at"].tuning for path in sorted(self.folder.glob("chain-*.npz"))]
@@ -169,9 +177,11 @@ def encode(value: Any, arrays: dict[str, np.ndarray] | None) -> Any:
         fields = getattr(value, "_fields", None) or value.__dataclass_fields__
         return {"kind": type(value).__name__, "of": {f: encode(getattr(value, f), arrays) for f in fields}}
     if isinstance(value, Mapping):
-        return {"dict": {str(k): encode(v, arrays) for k, v in value.items()}} if arrays is not None else {
-            str(k): encode(v, arrays) for k, v in value.items()
-        }
+        return (
+            {"dict": {str(k): encode(v, arrays) for k, v in value.items()}}
+            if arrays is not None
+            else {str(k): encode(v, arrays) for k, v in value.items()}
+        )
     if isinstance(value, list | tuple):
         return [encode(v, arrays) for v in value]
     if isinstance(value, Path):

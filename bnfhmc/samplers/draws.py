@@ -88,7 +88,8 @@ class Draws:
 
     ``random_seed`` is the one used, drawn or given; with it the run repeats bit for bit, whatever the number of cores. Chains
     whose warm-ups differ in length have the last of its draws in ``warmup``, as many as the shortest has. An ensemble has a
-    chain in z for each of its walkers. ``died``: by the index of a chain that is not among the draws, why. ``ended``: what
+    chain in z for each of its walkers. ``search``: what it cost to find the modes that chains start around. ``died``: by the
+    index of a chain that is not among the draws, why. ``ended``: what
     ended the run before all its draws were made; empty where nothing did. ``unsaved``: why the last state of a chain is not
     on disk; empty where it is, or was not to be.
     """
@@ -100,6 +101,7 @@ class Draws:
     chains: tuple[ChainRecord, ...]
     metric: str
     random_seed: int
+    search: Tally = Tally()
     died: Mapping[int, str] | None = None
     ended: str = ""
     unsaved: str = ""

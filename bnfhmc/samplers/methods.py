@@ -13,7 +13,7 @@ from bnfhmc.samplers.kernels.nuts import Nuts
 from bnfhmc.samplers.kernels.protocol import Kernel
 from bnfhmc.samplers.kernels.rwm import Rwm
 
-OWN = "bnfhmc"
+OWN, NUTPIE = "own", "nutpie"
 
 
 def _of_blackjax(name: str) -> Callable[..., Kernel]:
@@ -38,6 +38,34 @@ METHODS: Mapping[str, Mapping[str, Callable[..., Kernel]]] = {
 
 # Methods whose acceptance is the user's to choose; the others have a best one, which is in their kernel.
 TUNED_BY_USER = frozenset({"nuts", "hmc"})
+
+# The settings that are of some methods alone, each with these methods.
+OF_METHODS: Mapping[str, frozenset[str]] = {
+    "max_tree_depth": frozenset({"nuts"}),
+    "path_length": frozenset({"hmc"}),
+    "metric": frozenset({"nuts", "hmc", "mala", "rwm"}),
+    "engine": frozenset(METHODS),
+}
+
+# Those that nutpie, which has its own starts, warm-up and metric, cannot take.
+NOT_OF_NUTPIE = ("metric", "warmup_from", "time_limit")
+
+
+def misplaced(method: str, settings: Mapping[str, Any]) -> dict[str, str]:
+    """Of the settings that are not None, those that the method or its engine cannot take, each with why."""
+    given = {name for name, value in settings.items() if value is not None}
+    wrong = {
+        name: f"belongs to {' and '.join(sorted(methods))}"
+        for name, methods in OF_METHODS.items()
+        if name in given and method not in methods
+    }
+    engine = settings.get("engine")
+    if engine == NUTPIE:
+        wrong |= {name: "is not known to engine = nutpie" for name in NOT_OF_NUTPIE if name in given}
+    engines = (*METHODS.get(method, ()), *([NUTPIE] if method == "nuts" else []))
+    if engine is not None and "engine" not in wrong and engine not in engines:
+        wrong["engine"] = f"is not one that {method} has: {' or '.join(engines)}"
+    return wrong
 
 
 def make_kernel(method: str, engine: str = OWN, *, target_accept: float | None = None, **options: Any) -> Kernel:

@@ -1,6 +1,6 @@
 """The metric of a kernel as a linear map, and what a warm-up learns of it.
 
-    z = L q,   M⁻¹ = L Lᵀ,   momentum standard normal in q
+z = L q,   M⁻¹ = L Lᵀ,   momentum standard normal in q
 """
 
 from __future__ import annotations
@@ -82,9 +82,7 @@ def no_moments(dim: int, form: Form) -> Moments:
     return Moments(0, vector, square, vector, square, 0.0, 0.0, 0, square, vector)
 
 
-def add(
-    m: Moments, z: Float[np.ndarray, " d"], grad: np.ndarray, lp: float, curvature: Curvature | None
-) -> Moments:
+def add(m: Moments, z: Float[np.ndarray, " d"], grad: np.ndarray, lp: float, curvature: Curvature | None) -> Moments:
     """The moments with one more draw; an empty gradient counts as zero."""
     n = m.n + 1
     mean_z, zz = _deviate(n, m.z, m.zz, z)

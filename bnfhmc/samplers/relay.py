@@ -39,7 +39,8 @@ class Relay:
         self._settings, self._checkpoint, self._stop = settings, checkpoint, stop
         self._waiting = deque(chain for chain in chains if not chain.is_done(settings))
         self._deadline = None if time_limit is None else time.monotonic() + time_limit
-        self._pausing = threading.Event()
+        # Threads begin when all of them are there: one that an interrupt leaves unknown to its pool has then nothing to do.
+        self._begin, self._pausing = threading.Event(), threading.Event()
         self._saved = dict.fromkeys(chains, time.monotonic())
 
     def run(self, threads: int) -> None:
@@ -49,10 +50,12 @@ class Relay:
             try:
                 for _ in range(threads):
                     futures.append(pool.submit(self._work))
+                self._begin.set()
                 wait(futures)
             except KeyboardInterrupt:
                 self.interrupted = True
                 self._pausing.set()
+                self._begin.set()
                 try:
                     wait(futures)
                 except KeyboardInterrupt:
@@ -62,6 +65,7 @@ class Relay:
             future.result()
 
     def _work(self) -> None:
+        self._begin.wait()
         while not (self._pausing.is_set() or self._late()):
             try:
                 chain = self._waiting.popleft()

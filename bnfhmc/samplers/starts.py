@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from bnfhmc.posterior import Evaluation
-from bnfhmc.samplers.curvature import CurvedEvaluation
+from bnfhmc.samplers.curvature import Curvature, CurvedEvaluation
 from bnfhmc.samplers.target import Target
 
 
@@ -20,11 +20,15 @@ class NoStart(RuntimeError):  # noqa: N818
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """A chain's first point z[d] with its evaluation, and why the draws before it were thrown away, in order."""
+    """A chain's first point z[d] with its evaluation, and why the draws before it were thrown away, in order.
+
+    ``curvature``: what the first metric is of, where that is known better than from the point itself.
+    """
 
     z: Float[np.ndarray, " d"]
     evaluation: Evaluation | CurvedEvaluation
     redrawn: tuple[str, ...]
+    curvature: Curvature | None = None
 
 
 def stream(random_seed: int, chain: int, purpose: int) -> np.random.Generator:

@@ -1,7 +1,7 @@
 """NUTS through nutpie, which runs its chains itself: another program's sampler and warm-up on the same posterior.
 
-nutpie learns a low-rank metric from draws and gradients. It takes no metric to begin with, so its coordinates are those whitened
-by the curvature at the first start, where there is one; it cannot be resumed.
+nutpie learns a low-rank metric from draws and gradients. It takes no metric to begin with, so its coordinates are those
+whitened by the curvature at the first start, where there is one; it cannot be resumed.
 """
 
 from __future__ import annotations
@@ -16,6 +16,9 @@ from jaxtyping import Float
 
 from bnfhmc.errors import MissingTool
 from bnfhmc.samplers import metric as metrics
+from bnfhmc.samplers.basins import Basin, climb, distinct, start_in
+from bnfhmc.samplers.chain import CLIMBS, START
+from bnfhmc.samplers.chains import CLIMBED
 from bnfhmc.samplers.cores import usable_cores
 from bnfhmc.samplers.curvature import curvature_of
 from bnfhmc.samplers.draws import STATS, ChainRecord, Draws, Trace
@@ -46,6 +49,7 @@ def run_nutpie(
     max_tree_depth: int | None = None,
     random_seed: int | None = None,
     cores: int | None = None,
+    start: str = "prior",
     starts: Sequence[Float[np.ndarray, " d"]] = (),
     checkpoint: object = None,
     resume: bool = False,
@@ -59,16 +63,16 @@ def run_nutpie(
         import nutpie
         from nutpie.compiled_pyfunc import from_pyfunc
     except ImportError:
-        raise MissingTool("nutpie is not installed: pip install 'bnfhmc[nutpie]', or take engine = bnfhmc") from None
+        raise MissingTool("nutpie is not installed: pip install 'bnfhmc[nutpie]', or take engine = own") from None
     if method != "nuts":
         raise ValueError(f"method '{method}' has no engine 'nutpie'; nuts has")
     if resume:
         raise ValueError("a run of nutpie cannot be resumed; begin it anew")
     seed = int(np.random.SeedSequence().generate_state(1)[0]) if random_seed is None else int(random_seed)
     stop, errors = threading.Event(), list[BaseException]()
-    found = _starts(target, chains, seed, starts, stop)
     scale = prior_spread(target)
-    curvature = curvature_of(found[0].evaluation)
+    found = _starts(target, chains, seed, start, starts, scale, stop)
+    curvature = found[0].curvature or curvature_of(found[0].evaluation)
     metric = metrics.from_scale(scale, "dense") if curvature is None else metrics.from_curvature(curvature, scale, "dense")
     whitened = [np.linalg.solve(metric.root, start.z) for start in found]
     hosts: list[Host] = []
@@ -112,20 +116,36 @@ def run_nutpie(
 
 
 def _starts(
-    target: Target, chains: int, seed: int, starts: Sequence[np.ndarray], stop: threading.Event
+    target: Target,
+    chains: int,
+    seed: int,
+    start: str,
+    starts: Sequence[np.ndarray],
+    scale: np.ndarray,
+    stop: threading.Event,
 ) -> list[Start]:
     host = Host(target.clone(), stop)
     if starts:
         return [given_start(np.asarray(z, dtype=float), host.evaluate_curved, chain=i) for i, z in enumerate(starts)]
-    return [draw_start(target.sample_start, host.evaluate_curved, stream(seed, i, 0), chain=i) for i in range(chains)]
+    found, basins = list[Start](), tuple[Basin, ...]()
+    if start == "map":
+        draws = [target.sample_start(stream(seed, i, CLIMBS)) for i in range(CLIMBED)]
+        basins = distinct(climb(host, np.asarray(z, dtype=float), scale) for z in draws)
+    for i in range(chains):
+        rng = stream(seed, i, START)
+        near = start_in(basins, host, scale, rng, chain=i)
+        found.append(near or draw_start(target.sample_start, host.evaluate_curved, rng, chain=i))
+    return found
 
 
 def _trace(idata: Any, prefix: str, metric: metrics.Metric) -> Trace:
     q = idata[f"{prefix}posterior"]["q"].values
     found = idata[f"{prefix}sample_stats"]
     z = q @ metric.root.T
-    stats = {ours: np.asarray(found[theirs].values).astype(STATS[ours]) for ours, theirs in NAMES.items()}
-    return Trace(np.ascontiguousarray(z), stats | {"failed": np.zeros(q.shape[:2], dtype=np.int64)})
+    stats = {"failed": np.zeros(q.shape[:2], dtype=np.int64)}
+    for ours, theirs in NAMES.items():
+        stats[ours] = np.asarray(found[theirs].values).astype(STATS[ours])
+    return Trace(np.ascontiguousarray(z), stats)
 
 
 def _draws(

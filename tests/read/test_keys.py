@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bnfhmc.read.keys import ASSIGNED, FIXED, MANY, OTHER_METHODS, READ, RECORDS, REFUSED, SETTINGS, VARIABLES
+from bnfhmc.read.keys import ASSIGNED, FIXED, MANY, METHODS, OTHER_METHODS, READ, RECORDS, REFUSED, SETTINGS, VARIABLES
 
 
 def test_a_key_is_read_or_refused_never_both():
@@ -48,7 +48,7 @@ def test_every_method_of_pybnf_is_known():
     pytest.importorskip("pybnf.algorithms", reason="pybnf of the test extra is not installed")
     from pybnf.registry import FIT_TYPE_REGISTRY
 
-    assert set(FIT_TYPE_REGISTRY) <= set(OTHER_METHODS)
+    assert set(FIT_TYPE_REGISTRY) <= {*METHODS, *OTHER_METHODS}
 
 
 @pytest.mark.parametrize("key", sorted(REFUSED))

@@ -11,7 +11,6 @@ from bnfhmc.samplers.checkpoint import Checkpoint
 from bnfhmc.samplers.methods import make_kernel
 from tests.samplers.targets import CurvedGaussian, correlated
 
-
 # Seconds of a solve with which a run takes some seconds.
 PACE = {"nuts": 6e-3, "hmc": 1.2e-2, "mala": 2e-2, "fisher_mala": 2e-2, "rwm": 3e-3, "ensemble": 1e-3, "blackjax": 3e-3}
 
@@ -28,7 +27,7 @@ class Slow(CurvedGaussian):
 
 def run(folder, method, resume=False, num_samples=60, target=None):
     """A short run of three chains on two threads, kept in the folder."""
-    engine = "blackjax" if method == "blackjax" else "bnfhmc"
+    engine = "blackjax" if method == "blackjax" else "own"
     options = {"sweeps": 1} if method == "ensemble" else {}
     kernel = make_kernel("nuts" if method == "blackjax" else method, engine, **options)
     return run_chains(

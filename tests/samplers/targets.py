@@ -115,8 +115,9 @@ def funnel():
     def logp(z):
         return -0.5 * z @ z, -z
 
+    mean_log = -0.5 * (np.euler_gamma + np.log(2.0))
     truth = {"v": (lambda z: 3 * z[..., 0], 0.0), "v²": (lambda z: 9 * z[..., 0] ** 2, 9.0),
-             "log |x|": (lambda z: 1.5 * z[..., 0] + np.log(np.abs(z[..., 1])), -0.5 * (np.euler_gamma + np.log(2.0)))}  # fmt: skip
+             "log |x|": (lambda z: 1.5 * z[..., 0] + np.log(np.abs(z[..., 1])), mean_log)}  # fmt: skip
     return ClosedForm(2, logp, truth, lambda z: (np.eye(2), np.zeros(2)))
 
 

@@ -1,7 +1,7 @@
 """Simulation-based calibration: whole runs, warm-up included, on data drawn from the model itself.
 
-Talts, Betancourt, Simpson, Vehtari & Gelman (2018), arXiv:1804.06788: with θ from the prior and data from p(· | θ), the rank of θ
-among independent draws of its posterior is uniform.
+Talts, Betancourt, Simpson, Vehtari & Gelman (2018), arXiv:1804.06788: with θ from the prior and data from p(· | θ), the rank
+of θ among independent draws of its posterior is uniform.
 """
 
 import numpy as np

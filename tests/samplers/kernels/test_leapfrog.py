@@ -54,7 +54,8 @@ def test_the_energy_error_falls_with_the_square_of_the_step():
     errors = []
     for step_size in (0.04, 0.02, 0.01, 0.005):
         tuning = Tuning(step_size, METRICS["dense"])
-        errors.append(abs(run(target, z, r, tuning, round(0.8 / step_size)).energy - enter(at(target, z), np.array(r), tuning).energy))
+        first, last = enter(at(target, z), np.array(r), tuning), run(target, z, r, tuning, round(0.8 / step_size))
+        errors.append(abs(last.energy - first.energy))
     np.testing.assert_allclose(np.log2(errors[:-1]) - np.log2(errors[1:]), 2.0, atol=0.1)
 
 

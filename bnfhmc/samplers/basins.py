@@ -1,0 +1,130 @@
+"""The modes of log π, for chains to start around: a few damped Gauss-Newton climbs from draws of the prior.
+
+    z ← z + (|H| + λ S⁻²)⁻¹ ∇log π(z),   H = −∂² log π/∂z² as far as the target tells it,   S = widths of the prior
+
+with the damping λ of Levenberg (1944) and Marquardt (1963). A target that tells no curvature is climbed by L-BFGS-B.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from bnfhmc.samplers import metric as metrics
+from bnfhmc.samplers.curvature import Curvature, curvature_of
+from bnfhmc.samplers.host import Host
+from bnfhmc.samplers.starts import Start
+
+# A climb ends when its next step promises less than this in log π, or after so many solves.
+NEAR = 1e-3
+MOST = 100
+
+# No step is longer than this, in widths of the prior.
+LONGEST = 2.0
+
+# Two modes are one when their log π differs by less than this; one this far below the best gets no chain.
+SAME = 0.1
+FAR_BELOW = 20.0
+
+# How much wider than the normal density at its mode the starts are spread, so that R-hat still tells something.
+OVERDISPERSED = 1.5
+
+# Every so many chains one starts from the prior, to find what the climbs have not.
+FROM_PRIOR = 4
+
+
+class Basin(NamedTuple):
+    """A mode: z[d], log π there, and the curvature where the target tells it."""
+
+    z: Float[np.ndarray, " d"]
+    logp: float
+    curvature: Curvature | None
+
+
+def climb(host: Host, z: Float[np.ndarray, " d"], scale: Float[np.ndarray, " d"]) -> Basin | None:
+    """The mode above z, in coordinates whose widths are `scale`; None where log π has no value at z."""
+    at = host.evaluate_curved(z)
+    if at.status != "ok":
+        return None
+    curvature = curvature_of(at)
+    if curvature is None:
+        return _climb_by_gradient(host, z, scale)
+    damping, grows = 1.0, 2.0
+    for _ in range(MOST):
+        w, V = _eigen(curvature, scale)
+        slope = V.T @ (scale * at.grad)
+        step = slope / (np.maximum(np.abs(w), metrics.FLATTEST) + damping)
+        promised = float(slope @ step - 0.5 * step @ (np.abs(w) * step))
+        if promised < NEAR and damping < 1.0:
+            break
+        step *= min(1.0, LONGEST / float(np.linalg.norm(step)))
+        there = host.evaluate_curved(z + scale * (V @ step))
+        gain = (there.logp - at.logp) / max(promised, 1e-300) if there.status == "ok" else -math.inf
+        if gain > 0.0:
+            z, at = z + scale * (V @ step), there
+            curvature = curvature_of(at) or curvature
+            damping, grows = max(damping * max(1.0 / 3.0, 1.0 - (2.0 * gain - 1.0) ** 3), 1e-6), 2.0
+        elif damping > 1e12:
+            break
+        else:
+            damping, grows = damping * grows, grows * 2.0
+    return Basin(z, float(at.logp), curvature)
+
+
+def distinct(climbed: Iterable[Basin | None]) -> tuple[Basin, ...]:
+    """The modes worth a chain, the highest first, each once."""
+    found: list[Basin] = []
+    for basin in sorted((b for b in climbed if b is not None), key=lambda b: -b.logp):
+        if found and basin.logp < found[0].logp - FAR_BELOW:
+            break
+        if not found or found[-1].logp - basin.logp > SAME:
+            found.append(basin)
+    return tuple(found)
+
+
+def start_in(
+    basins: Sequence[Basin],
+    host: Host,
+    scale: Float[np.ndarray, " d"],
+    rng: np.random.Generator,
+    *,
+    chain: int,
+    tries: int = 20,
+) -> Start | None:
+    """A start spread around a mode, the chains taking turns; None for a chain that is to start from the prior."""
+    if not basins or chain % FROM_PRIOR == FROM_PRIOR - 1:
+        return None
+    mode, redrawn = basins[(chain - chain // FROM_PRIOR) % len(basins)], list[str]()
+    H = mode.curvature
+    spread = metrics.from_scale(scale, "dense") if H is None else metrics.from_curvature(H, scale, "dense")
+    for trial in range(tries + 1):
+        shrink = OVERDISPERSED * (1.0 - trial / tries)
+        z = mode.z + shrink * spread.push(rng.standard_normal(mode.z.size))
+        at = host.evaluate_curved(z)
+        if at.status == "ok":
+            return Start(z, at, tuple(redrawn), mode.curvature)
+        redrawn.append(at.status)
+    return None
+
+
+def _eigen(curvature: Curvature, scale: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    H = (curvature.information + np.diag(curvature.diagonal)) * np.outer(scale, scale)
+    if not np.isfinite(H).all():
+        return np.ones(len(scale)), np.eye(len(scale))
+    w, V = np.linalg.eigh(0.5 * (H + H.T))
+    return w, V
+
+
+def _climb_by_gradient(host: Host, z: np.ndarray, scale: np.ndarray) -> Basin:
+    from scipy.optimize import minimize
+
+    def falling(x: np.ndarray) -> tuple[float, np.ndarray]:
+        at = host.evaluate(x * scale)
+        return (-at.logp, -scale * at.grad) if at.status == "ok" else (1e300, np.zeros_like(x))
+
+    found = minimize(falling, z / scale, jac=True, method="L-BFGS-B", options={"maxfun": MOST})
+    return Basin(found.x * scale, -float(found.fun), None)
