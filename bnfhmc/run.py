@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -76,7 +77,7 @@ def sample(
     metric: "dense" or "diagonal"; None is dense up to a thousand parameters.
     max_tree_depth: of nuts, whose trajectories have at most 2^depth − 1 steps.
     path_length: of hmc, in units of the posterior's width.
-    start: "prior" starts the chains from draws of the priors, "map" around the modes, every fourth one from the priors.
+    start: "prior" starts the chains from draws of the priors, "map" around the modes, every fourth one far out.
     starts: points u for the chains to start from instead, in turn.
     tuned: the result folder of an earlier run, whose step sizes and metrics the chains begin with.
     time_limit: seconds after which the run ends with the draws it has.
@@ -131,7 +132,7 @@ def run(
     if kept.exists() and not overwrite:
         hint = f"type 'bnfhmc resume {output_dir}' to go on with it, --overwrite to replace it, or -o DIR to write elsewhere"
         raise InputError(Mistake("the folder holds a run", hint, output_dir))
-    with claim(output_dir, overwrite) as folder:
+    with claim(output_dir, overwrite) as folder, _to_be_resumed(output_dir, tell):
         return _run(problem, folder, cores, quiet, tell, resumed=False)
 
 
@@ -166,7 +167,7 @@ def resume(
     problem = load(Path(about["file"]))
     settings = Settings.model_validate(about["settings"])
     settings = settings.model_copy(update={"num_samples": num_samples or settings.num_samples, "time_limit": time_limit})
-    with claim(output_dir, overwrite=True) as folder:
+    with claim(output_dir, overwrite=True) as folder, _to_be_resumed(output_dir, tell):
         return _run(replace(problem, settings=settings), folder, cores, quiet, tell, resumed=True)
 
 
@@ -201,11 +202,23 @@ def _run(
     for index, why in (draws.died or {}).items():
         tell(f"chain {index + 1} is not among the draws: {why}")
     if draws.ended:
-        tell(f"{draws.ended}: {draws.z.shape[1]} of {s.num_samples} draws a chain are made")
+        tell(f"{draws.ended}: {draws.z.shape[1]} of {s.num_samples} draws a chain are made; "
+             f"'bnfhmc resume {folder.path}' goes on")  # fmt: skip
     outcome = _write(folder, posterior, draws, started, cores)
     if draws.ended == "interrupted":
         raise KeyboardInterrupt
     return outcome
+
+
+@contextmanager
+def _to_be_resumed(output_dir: Path, tell: Callable[[str], None]) -> Iterator[None]:
+    """Say how to go on with a run that is ended from outside."""
+    try:
+        yield
+    except (KeyboardInterrupt, TimeoutError):
+        if (output_dir / CHECKPOINT).exists():
+            tell(f"type 'bnfhmc resume {output_dir}' to go on with the run")
+        raise
 
 
 def with_settings(problem: Problem, **settings: Any) -> Problem:
@@ -321,7 +334,7 @@ def _write(folder: ResultFolder, posterior: Posterior, draws: Draws, started: st
         constraints=held,
     )  # fmt: skip
     record |= {"died": {str(i + 1): why for i, why in (draws.died or {}).items()}, "ended_by": draws.ended or None}
-    if draws.ended == "interrupted":
+    if draws.ended:
         record["status"] = "unfinished"
     folder.write_text(RECORD, run_json.to_json(record))
     return Outcome(folder.path, summary, verdict, held)

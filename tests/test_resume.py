@@ -2,7 +2,11 @@
 
 import json
 import os
+import re
 import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +16,7 @@ import bnfhmc
 from bnfhmc import run as runs
 from bnfhmc.errors import InputError
 from bnfhmc.report.quiet_arviz import load_arviz
+from bnfhmc.samplers.posterior_target import CurvedPosterior, evaluate_curved
 from tests.samplers.test_posterior_target import DATA, DECAY, NET
 
 FILES = {"posterior.nc", "run.json", "samples.txt", "checkpoint"}
@@ -69,6 +74,7 @@ def test_an_interrupted_run_keeps_its_draws(conf, tmp_path, monkeypatch):
     record = json.loads((tmp_path / "out" / "run.json").read_text())
     assert (record["status"], record["ended_by"]) == ("unfinished", "interrupted")
     assert 0 < z(tmp_path / "out").shape[1] < 1000
+    assert told[-1] == f"type 'bnfhmc resume {tmp_path / 'out'}' to go on with the run"
     assert any("of 5000 draws a chain are made" in note for note in told)
 
 
@@ -146,3 +152,88 @@ def test_the_folder_of_the_checkpoint_is_said_where_the_configuration_has_gone(c
     conf.rename(Path(str(conf) + ".old"))
     with pytest.raises((InputError, OSError), match="fit.conf"):
         runs.resume(tmp_path / "out", num_samples=100, quiet=True)
+
+
+def test_the_settings_of_a_configuration_reach_the_chains(conf, tmp_path):
+    conf.write_text(conf.read_text().replace("fit_type = nuts", "fit_type = hmc") + """path_length = 0.1
+metric = diagonal
+start = starts.txt
+wall_time_fit = 1000
+checkpoint_interval = 5
+""")
+    (conf.parent / "starts.txt").write_text("k A0 s\n0.5 10 0.3\n0.6 11 0.2\n")
+    start(conf, tmp_path / "out")
+    record = json.loads((tmp_path / "out" / "run.json").read_text())
+    assert record["counts"]["metric"] == "diagonal" and record["configuration"]["method"] == "hmc"
+    idata = load_arviz().from_netcdf(str(tmp_path / "out" / "posterior.nc"))
+    assert set(np.unique(idata.sample_stats["n_steps"])) <= {1, 2}
+    asked = json.loads((tmp_path / "out" / "checkpoint" / "run.json").read_text())
+    posterior = bnfhmc.Posterior(bnfhmc.load(conf))
+    expected = posterior.z_from_u(posterior.u_from_theta({"k": 0.6, "A0": 11.0, "s": 0.2}))
+    np.testing.assert_allclose(asked["starts"][1]["numbers"], expected)
+
+
+def counted(self, at):
+    self.evaluate(at)
+    return evaluate_curved(self.posterior, at)
+
+
+def test_a_run_from_the_modes_goes_on_to_the_very_draws(conf, tmp_path, monkeypatch):
+    start(conf, tmp_path / "whole", start="map")
+    for name, solves in (("in the search", 30), ("in the warm-up", 250)):
+        with monkeypatch.context() as patched:
+            interrupt_after(patched, solves)
+            patched.setattr(CurvedPosterior, "evaluate_curved", counted)
+            with pytest.raises(KeyboardInterrupt):
+                start(conf, tmp_path / name, start="map")
+        runs.resume(tmp_path / name, quiet=True)
+        np.testing.assert_array_equal(z(tmp_path / name), z(tmp_path / "whole"))
+    assert json.loads((tmp_path / "whole" / "run.json").read_text())["counts"]["search"]["gradients"] > 8
+
+
+def test_a_metric_that_was_learnt_of_other_parameters_is_refused(conf, tmp_path):
+    start(conf, tmp_path / "out")
+    text = conf.read_text().replace("parameter: A0", "parameter: B0").replace("A0", "B0")
+    (conf.parent / "decay.net").write_text(NET.replace("A0", "B0"))
+    conf.write_text(text + f"warmup_from = {tmp_path / 'out'}\n")
+    with pytest.raises(InputError, match="the run learnt a metric of k, A0, s"):
+        start(conf, tmp_path / "other")
+
+
+@pytest.mark.parametrize(("settings", "said"), [
+    ({"method": "rwm", "engine": "blackjax"}, "engine = blackjax is not one that rwm has: own"),
+    ({"engine": "stan"}, "engine = stan: it should be 'own', 'blackjax' or 'nutpie'"),
+    ({"method": "ensemble", "metric": "dense"}, "metric = dense belongs to hmc and mala and nuts and rwm"),
+    ({"time_limit": 0.0}, "time_limit = 0.0: it should be greater than 0"),
+])  # fmt: skip
+def test_settings_that_do_not_go_together_are_named(conf, settings, said):
+    with pytest.raises(InputError, match=re.escape(said)):
+        runs.with_settings(bnfhmc.load(conf), **settings)
+
+
+def test_another_method_drops_the_options_of_the_one_before(conf):
+    conf.write_text(conf.read_text().replace("fit_type = nuts", "fit_type = hmc") + "path_length = 1.5\n")
+    settings = runs.with_settings(bnfhmc.load(conf), method="nuts").settings
+    assert (settings.method, settings.path_length) == ("nuts", None)
+
+
+@pytest.mark.slow
+def test_a_command_that_is_killed_is_resumed_to_the_very_draws(conf, tmp_path):
+    conf.write_text(conf.read_text().replace("num_samples = 60", "num_samples = 3000") + "checkpoint_interval = 0.05\n")
+    start(conf, tmp_path / "whole")
+    rng, kills, folder = np.random.default_rng(3), 0, tmp_path / "killed"
+    verb = ["run", str(conf), "-o", str(folder)]
+    while not (folder / "posterior.nc").exists():
+        process = subprocess.Popen([sys.executable, "-m", "bnfhmc", *verb, "-q"])
+        while process.poll() is None and not (folder / "checkpoint" / "run.json").exists():
+            time.sleep(0.01)
+        try:
+            process.wait(rng.uniform(0.3, 2.0) if kills < 6 else 120)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+            kills, verb = kills + 1, ["resume", str(folder)]
+        else:
+            assert process.returncode in (0, 3)
+    assert kills
+    np.testing.assert_array_equal(z(folder), z(tmp_path / "whole"))

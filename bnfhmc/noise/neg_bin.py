@@ -135,5 +135,13 @@ def _information_of_dispersion(mu: np.ndarray, r: np.ndarray) -> np.ndarray:
     k = np.concatenate([low + np.arange(TERMS), (edges[..., 1:] + edges[..., :-1]) / 2], axis=-1)
     weight = np.concatenate([np.ones((*low.shape[:-1], TERMS)), np.diff(edges, axis=-1)], axis=-1)
     pmf = weight * np.exp(_log_pmf(k, mu[..., None], r[..., None]))
-    mean = np.sum(pmf * polygamma(1, r[..., None] + k), axis=-1) / np.sum(pmf, axis=-1)
+    mean = np.sum(pmf * _trigamma(r[..., None] + k), axis=-1) / np.sum(pmf, axis=-1)
     return np.maximum(polygamma(1, r) - mean - mu / (r * (r + mu)), 0.0)
+
+
+def _trigamma(x: np.ndarray) -> np.ndarray:
+    """ψ′(x) = Σ_{i<8} (x+i)⁻² + ψ′(x+8), the last by its series (Abramowitz & Stegun 6.4.12); good to 1e-11, and fast."""
+    y = x + 8.0
+    w = 1.0 / y**2
+    series = (1.0 + 0.5 / y + w * (1 / 6 - w * (1 / 30 - w * (1 / 42 - w * (1 / 30 - w * 5 / 66))))) / y
+    return np.asarray(sum((x + i) ** -2.0 for i in range(8)) + series)

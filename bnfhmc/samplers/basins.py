@@ -19,12 +19,15 @@ from bnfhmc.samplers.curvature import Curvature, curvature_of
 from bnfhmc.samplers.host import Host
 from bnfhmc.samplers.starts import Start
 
-# A climb ends when its next step promises less than this in log π, or after so many solves.
+# A climb ends where log π, were it normal, would be so near its top, or after so many solves.
 NEAR = 1e-3
 MOST = 100
 
 # No step is longer than this, in widths of the prior.
 LONGEST = 2.0
+
+# A start that cannot be solved, or is too far down, is moved so much nearer to its mode.
+NEARER = 0.7
 
 # Two modes are one when their log π differs by less than this; one this far below the best gets no chain.
 SAME = 0.1
@@ -33,8 +36,10 @@ FAR_BELOW = 20.0
 # How much wider than the normal density at its mode the starts are spread, so that R-hat still tells something.
 OVERDISPERSED = 1.5
 
-# Every so many chains one starts from the prior, to find what the climbs have not.
-FROM_PRIOR = 4
+# Every so many chains one starts far from its mode, on the way to a draw of the prior, where log π is this much lower for each
+# parameter.
+FAR_OUT = 4
+DEPTH = 5.0
 
 
 class Basin(NamedTuple):
@@ -56,11 +61,11 @@ def climb(host: Host, z: Float[np.ndarray, " d"], scale: Float[np.ndarray, " d"]
     damping, grows = 1.0, 2.0
     for _ in range(MOST):
         w, V = _eigen(curvature, scale)
-        slope = V.T @ (scale * at.grad)
-        step = slope / (np.maximum(np.abs(w), metrics.FLATTEST) + damping)
-        promised = float(slope @ step - 0.5 * step @ (np.abs(w) * step))
-        if promised < NEAR and damping < 1.0:
+        slope, bent = V.T @ (scale * at.grad), np.maximum(np.abs(w), metrics.FLATTEST)
+        if 0.5 * float(slope @ (slope / bent)) < NEAR:
             break
+        step = slope / (bent + damping)
+        promised = float(slope @ step - 0.5 * step @ (bent * step))
         step *= min(1.0, LONGEST / float(np.linalg.norm(step)))
         there = host.evaluate_curved(z + scale * (V @ step))
         gain = (there.logp - at.logp) / max(promised, 1e-300) if there.status == "ok" else -math.inf
@@ -95,19 +100,27 @@ def start_in(
     chain: int,
     tries: int = 20,
 ) -> Start | None:
-    """A start spread around a mode, the chains taking turns; None for a chain that is to start from the prior."""
-    if not basins or chain % FROM_PRIOR == FROM_PRIOR - 1:
+    """A start spread around a mode, the chains taking turns; None where there is no mode, or none that can be left.
+
+    A draw of the prior itself would leave a chain in whatever mode it falls to, however little the posterior has there; that
+    is for the climbs to find.
+    """
+    if not basins:
         return None
-    mode, redrawn = basins[(chain - chain // FROM_PRIOR) % len(basins)], list[str]()
-    H = mode.curvature
-    spread = metrics.from_scale(scale, "dense") if H is None else metrics.from_curvature(H, scale, "dense")
-    for trial in range(tries + 1):
-        shrink = OVERDISPERSED * (1.0 - trial / tries)
-        z = mode.z + shrink * spread.push(rng.standard_normal(mode.z.size))
+    mode, redrawn, H = basins[chain % len(basins)], list[str](), basins[chain % len(basins)].curvature
+    if chain % FAR_OUT == FAR_OUT - 1:
+        away = np.asarray(host.sample_start(rng), dtype=float) - mode.z
+        least = mode.logp - DEPTH * mode.z.size
+    else:
+        spread = metrics.from_scale(scale, "dense") if H is None else metrics.from_curvature(H, scale, "dense")
+        away, least = OVERDISPERSED * spread.push(rng.standard_normal(mode.z.size)), -math.inf
+    for trial in range(tries):
+        z = mode.z + away * NEARER**trial
         at = host.evaluate_curved(z)
-        if at.status == "ok":
-            return Start(z, at, tuple(redrawn), mode.curvature)
-        redrawn.append(at.status)
+        if at.status == "ok" and at.logp >= least:
+            return Start(z, at, tuple(redrawn), H)
+        if at.status != "ok":
+            redrawn.append(at.status)
     return None
 
 

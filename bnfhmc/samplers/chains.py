@@ -70,9 +70,10 @@ def run_chains(
     both have settled. `num_samples`: draws a chain after it. `metric`: "dense" or "diagonal"; None is dense up to
     `metrics.DENSE_UP_TO` parameters. `random_seed`: None draws one and records it. `cores`: threads at once; None takes what
     the process may use. `check_gradient`: compare the gradient with central differences at every start, before any draw;
-    `rtol` is the relative tolerance of the target's solver, which sets what such a comparison can tell. `starts`: points z for
-    the chains to start from, in turn; without any, draws of ``target.sample_start``. `tuned`: what an earlier run has learnt,
-    for the chains in turn. `time_limit`: seconds after which the run ends with the draws it has. `checkpoint`: where the
+    `rtol` is the relative tolerance of the target's solver, which sets what such a comparison can tell. `start`: "prior"
+    starts the chains from draws of ``target.sample_start``; "map" climbs from `CLIMBED` of them to the modes and spreads the chains
+    around these, every fourth one far out. `starts`: points z for the chains to start from instead, in turn. `tuned`: what an
+    earlier run has learnt, for the chains in turn. `time_limit`: seconds after which the run ends with the draws it has. `checkpoint`: where the
     chains are kept while they run; with `resume` they go on from there.
 
     An interrupt ends the run after the draws in hand, with what there is, and a second one at once. A chain in which the

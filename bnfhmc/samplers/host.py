@@ -68,6 +68,10 @@ class Host:
         """The counts since the last `end_phase`."""
         return Tally(self._gradients, dict(self._failures), self._values)
 
+    def sample_start(self, rng: np.random.Generator) -> Float[np.ndarray, " d"]:
+        """A draw of the target's starts, which costs no solve."""
+        return self._target.sample_start(rng)
+
     def end_phase(self) -> Tally:
         """The counts since the last call, which start again at zero."""
         tally = self.tally

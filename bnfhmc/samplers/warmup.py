@@ -31,6 +31,9 @@ SETTLED = 10
 # Two metrics are the same when no width in one differs more than this many times from that in the other.
 SAME_SHAPE = 2.0
 
+# Two windows are in one place when the means of log π differ by at most this many of the sds, √(d/2), that a normal π has.
+SAME_PLACE = 1.0
+
 
 class Windows(NamedTuple):
     """Lengths in draws: the first window, each next one `growth` times longer, and the last one for the step size alone.
@@ -110,12 +113,15 @@ def finished(a: Adaptation, num_warmup: int) -> bool:
 
 
 def end_window(a: Adaptation, learns: Learns, num_warmup: int, windows: Windows = WINDOWS) -> Adaptation:
-    """The state with the window's metric in force; its draws count in the next one too, those before it no more."""
-    metric = metrics.learnt(a.recent, a.metric) if learns is Learns.METRIC else a.metric
+    """The state with the window's metric in force; its draws count in the next one too, those before it no more.
+
+    Where log π has changed since the window before, on the way to the typical set, the draws of that one do not count at all.
+    """
+    same_place = abs(a.newest.lp - a.lp_before) <= max(SAME_PLACE * math.sqrt(0.5 * len(a.metric.root)), 1.0)
+    taught = a.recent if same_place else a.newest
+    metric = metrics.learnt(taught, a.metric) if learns is Learns.METRIC else a.metric
     window = a.window + 1
     same_shape = metrics.change(a.metric, metric) <= math.log(SAME_SHAPE)
-    spread = math.sqrt(a.newest.lplp / max(a.newest.n - 1, 1))
-    same_place = abs(a.newest.lp - a.lp_before) <= max(spread, 1.0)
     settled = window >= windows.least and same_shape and same_place
     end, last = _next_end(window, a.drawn, num_warmup, windows)
     end = min(a.drawn + windows.final, num_warmup) if settled else end
