@@ -153,9 +153,10 @@ def run(
         import bnfhmc
         from bnfhmc import run as runs
 
-        if method is not None and method not in runs.METHODS:
-            known = f"the methods are {', '.join(runs.METHODS)}"
-            raise InputError(Mistake(f"unknown method '{method}'", nearest(method, runs.METHODS) or known, "--method"))
+        methods = (*runs.METHODS, runs.AUTO)
+        if method is not None and method not in methods:
+            known = f"the methods are {', '.join(methods)}"
+            raise InputError(Mistake(f"unknown method '{method}'", nearest(method, methods) or known, "--method"))
         problem = runs.with_settings(
             bnfhmc.load(conf, allow_callable=allow_callable), method=method, chains=chains, num_warmup=num_warmup,
             num_samples=num_samples, random_seed=seed, engine=engine, start=start, time_limit=max_time,

@@ -32,6 +32,8 @@ CHECKPOINT = "checkpoint"  # the folder within a result folder that a run goes o
 OPTIONS = ("engine", "metric", "max_tree_depth", "path_length", "time_limit")
 STARTS = ("prior", "map")
 
+AUTO, PILOTED = "auto", ("nuts", "hmc", "rwm")
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -99,6 +101,9 @@ def sample(
         "starts": None if starts is None else [posterior.z_from_u(u) for u in starts],
         "tuned": None if tuned is None else _tunings(tuned, posterior.names),
     }  # fmt: skip
+    if method == AUTO:
+        method, learnt = _chosen(posterior, random_seed, lambda note: None)
+        options |= learnt
     draws = _method(method)(
         posterior, cores=cores, progress=progress, chains=chains, num_warmup=num_warmup, num_samples=num_samples,
         target_accept=target_accept, random_seed=random_seed, **{k: v for k, v in options.items() if v is not None},
@@ -183,7 +188,7 @@ def _run(
     from bnfhmc.posterior import Posterior
     from bnfhmc.report.quiet_arviz import load_arviz
 
-    s, method = problem.settings, _method(problem.settings.method)
+    s = problem.settings
     posterior = Posterior(problem)
     if s.sensitivity_fallback == "warn":
         for note in posterior.notes:
@@ -195,7 +200,11 @@ def _run(
     kept = _checkpoint(folder.path, problem)
     options |= {"checkpoint": kept, "resume": resumed}
     options |= kept.told() if resumed else _beginnings(posterior)
-    draws = method(
+    used: str = s.method
+    if used == AUTO:
+        used, learnt = (kept.method(), {}) if resumed else _chosen(posterior, s.random_seed, tell)
+        options |= learnt
+    draws = _method(used)(
         posterior, cores=cores, progress=not quiet, chains=s.chains, num_warmup=s.num_warmup,
         num_samples=s.num_samples, target_accept=s.target_accept, random_seed=s.random_seed, **options,
     )  # fmt: skip
@@ -375,9 +384,21 @@ METHODS: dict[str, Callable[..., Draws]] = {
 }
 
 
+def _chosen(posterior: Posterior, random_seed: int | None, tell: Callable[[str], None]) -> tuple[str, dict[str, Any]]:
+    """The method that a pilot finds fastest, and what the chains begin with."""
+    from bnfhmc.samplers.methods import make_kernel
+    from bnfhmc.samplers.pilot import choose
+    from bnfhmc.samplers.posterior_target import as_target
+
+    choice = choose({name: make_kernel(name) for name in PILOTED}, as_target(posterior), random_seed or 0)
+    tell(choice.why)
+    return choice.method, {"tuned": [choice.tuning]}
+
+
 def _method(name: str) -> Callable[..., Draws]:
     if name not in METHODS:
-        raise ValueError(f"unknown method '{name}'; {nearest(name, METHODS) or 'there is ' + ', '.join(METHODS)}")
+        known = (*METHODS, AUTO)
+        raise ValueError(f"unknown method '{name}'; {nearest(name, known) or 'there is ' + ', '.join(known)}")
     return METHODS[name]
 
 

@@ -237,3 +237,14 @@ def test_a_command_that_is_killed_is_resumed_to_the_very_draws(conf, tmp_path):
             assert process.returncode in (0, 3)
     assert kills
     np.testing.assert_array_equal(z(folder), z(tmp_path / "whole"))
+
+
+def test_auto_takes_what_a_pilot_finds_fastest_and_says_why(conf, tmp_path, monkeypatch):
+    told, settings = [], {"method": "auto", "num_samples": 40}
+    runs.run(runs.with_settings(bnfhmc.load(conf), **settings), tmp_path / "out", quiet=True, tell=told.append)
+    chosen = json.loads((tmp_path / "out" / "checkpoint" / "run.json").read_text())["method"]
+    assert chosen in runs.PILOTED and any(note.startswith(f"{chosen} has the most effective draws") for note in told)
+    first = z(tmp_path / "out")
+    monkeypatch.setattr(runs, "_chosen", None)  # no second pilot, which might choose otherwise
+    runs.resume(tmp_path / "out", num_samples=60, quiet=True)
+    np.testing.assert_array_equal(z(tmp_path / "out")[:, :40], first)

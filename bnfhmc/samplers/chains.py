@@ -23,6 +23,7 @@ from bnfhmc.samplers.curvature import Curved, Valued
 from bnfhmc.samplers.draws import Draws, Trace
 from bnfhmc.samplers.host import Host, Stopped, Tally
 from bnfhmc.samplers.kernels.protocol import Asks, Kernel, Tuning
+from bnfhmc.samplers.methods import method_of
 from bnfhmc.samplers.progress import Progress, Row
 from bnfhmc.samplers.relay import Relay
 from bnfhmc.samplers.starts import prior_spread, stream
@@ -71,10 +72,10 @@ def run_chains(
     `metrics.DENSE_UP_TO` parameters. `random_seed`: None draws one and records it. `cores`: threads at once; None takes what
     the process may use. `check_gradient`: compare the gradient with central differences at every start, before any draw;
     `rtol` is the relative tolerance of the target's solver, which sets what such a comparison can tell. `start`: "prior"
-    starts the chains from draws of ``target.sample_start``; "map" climbs from `CLIMBED` of them to the modes and spreads the chains
-    around these, every fourth one far out. `starts`: points z for the chains to start from instead, in turn. `tuned`: what an
-    earlier run has learnt, for the chains in turn. `time_limit`: seconds after which the run ends with the draws it has. `checkpoint`: where the
-    chains are kept while they run; with `resume` they go on from there.
+    starts the chains from draws of ``target.sample_start``; "map" climbs from `CLIMBED` of them to the modes and spreads the
+    chains around these, every fourth one far out. `starts`: points z for the chains to start from instead, in turn. `tuned`:
+    what an earlier run has learnt, for the chains in turn. `time_limit`: seconds after which the run ends with the draws it
+    has. `checkpoint`: where the chains are kept while they run; with `resume` they go on from there.
 
     An interrupt ends the run after the draws in hand, with what there is, and a second one at once. A chain in which the
     target raises an exception ends there, and the others go on; where none is left it is raised as it is. Raises `NoStart` and
@@ -138,6 +139,7 @@ def _restored(
         return list(seats)
     asked = {
         "kernel": {"kind": type(settings.kernel).__name__} | asdict(settings.kernel),  # type: ignore[call-overload]
+        "method": method_of(settings.kernel),
         "parameters": list(seats[0].target.names),
         "chains": len(seats),
         **{name: getattr(settings, name) for name in ASKED},

@@ -87,6 +87,10 @@ class Checkpoint:
         except BAD as error:
             raise InputError(Mistake(f"cannot be read: {error}", "the run has to begin anew", self.folder / MANIFEST)) from None
 
+    def method(self) -> str:
+        """The method that the run is by."""
+        return str(self.asked().get("method"))
+
     def tunings(self) -> list[Tuning]:
         """What the chains of the run have learnt; InputError where there is none."""
         found = [_read(path)[0]["at"].tuning for path in sorted(self.folder.glob("chain-*.npz"))]

@@ -51,6 +51,11 @@ OF_METHODS: Mapping[str, frozenset[str]] = {
 NOT_OF_NUTPIE = ("metric", "warmup_from", "time_limit")
 
 
+def method_of(kernel: Kernel) -> str:
+    """The method whose own kernel this is; empty for another engine's."""
+    return next((name for name, engines in METHODS.items() if engines[OWN] is type(kernel)), "")
+
+
 def misplaced(method: str, settings: Mapping[str, Any]) -> dict[str, str]:
     """Of the settings that are not None, those that the method or its engine cannot take, each with why."""
     given = {name for name, value in settings.items() if value is not None}
