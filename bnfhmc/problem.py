@@ -134,7 +134,7 @@ class Settings(BaseModel):
     metric: Literal["dense", "diagonal"] | None = None
     max_tree_depth: Annotated[int, Field(ge=1, le=20)] | None = None
     path_length: Annotated[float, Field(gt=0)] | None = None
-    start: Annotated[str, Field(min_length=1)] = "prior"
+    start: Annotated[str, Field(min_length=1)] = "map"
     warmup_from: Path | None = None
     time_limit: Annotated[float, Field(gt=0)] | None = None
     checkpoint_interval: Annotated[float, Field(ge=0)] = 30.0

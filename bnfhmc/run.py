@@ -60,7 +60,7 @@ def sample(
     metric: str | None = None,
     max_tree_depth: int | None = None,
     path_length: float | None = None,
-    start: str = "prior",
+    start: str = "map",
     starts: Sequence[Float[np.ndarray, " d"]] | None = None,
     tuned: Path | None = None,
     time_limit: float | None = None,
@@ -79,7 +79,7 @@ def sample(
     metric: "dense" or "diagonal"; None is dense up to a thousand parameters.
     max_tree_depth: of nuts, whose trajectories have at most 2^depth − 1 steps.
     path_length: of hmc, in units of the posterior's width.
-    start: "prior" starts the chains from draws of the priors, "map" around the modes, every fourth one far out.
+    start: "map" starts the chains around the modes, every fourth one far out; "prior" from draws of the priors.
     starts: points u for the chains to start from instead, in turn.
     tuned: the result folder of an earlier run, whose step sizes and metrics the chains begin with.
     time_limit: seconds after which the run ends with the draws it has.

@@ -228,7 +228,7 @@ def test_options_reach_the_sampler(sampler):
     assert sampler.asked.pop("checkpoint").folder == Path("fit_out/checkpoint")
     assert sampler.asked == {
         "chains": 4, "num_warmup": 1000, "num_samples": 300, "target_accept": 0.8, "random_seed": 5, "cores": 1,
-        "progress": False, "resume": False, "start": "prior",
+        "progress": False, "resume": False, "start": "map",
     }  # fmt: skip
     assert json.loads(Path("fit_out/run.json").read_text())["random_seed"] == 5
 

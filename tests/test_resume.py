@@ -67,7 +67,7 @@ def test_an_interrupted_run_goes_on_to_the_very_draws(conf, tmp_path, monkeypatc
 
 
 def test_an_interrupted_run_keeps_its_draws(conf, tmp_path, monkeypatch):
-    interrupt_after(monkeypatch, 400)
+    interrupt_after(monkeypatch, 1200)
     told = []
     with pytest.raises(KeyboardInterrupt):
         runs.run(runs.with_settings(bnfhmc.load(conf), num_samples=5000), tmp_path / "out", quiet=True, tell=told.append)
@@ -189,6 +189,8 @@ def test_a_run_from_the_modes_goes_on_to_the_very_draws(conf, tmp_path, monkeypa
         runs.resume(tmp_path / name, quiet=True)
         np.testing.assert_array_equal(z(tmp_path / name), z(tmp_path / "whole"))
     assert json.loads((tmp_path / "whole" / "run.json").read_text())["counts"]["search"]["gradients"] > 8
+    records = [json.loads((tmp_path / name / "run.json").read_text()) for name in ("whole", "in the warm-up")]
+    assert records[0]["counts"]["search"] == records[1]["counts"]["search"]
 
 
 def test_a_metric_that_was_learnt_of_other_parameters_is_refused(conf, tmp_path):

@@ -81,14 +81,17 @@ def climb(host: Host, z: Float[np.ndarray, " d"], scale: Float[np.ndarray, " d"]
 
 
 def distinct(climbed: Iterable[Basin | None]) -> tuple[Basin, ...]:
-    """The modes worth a chain, the highest first, each once."""
+    """The modes, the highest first, each once."""
     found: list[Basin] = []
     for basin in sorted((b for b in climbed if b is not None), key=lambda b: -b.logp):
-        if found and basin.logp < found[0].logp - FAR_BELOW:
-            break
         if not found or found[-1].logp - basin.logp > SAME:
             found.append(basin)
     return tuple(found)
+
+
+def worth_a_chain(modes: Sequence[Basin]) -> tuple[Basin, ...]:
+    """Of the modes, the highest first, those not far below it."""
+    return tuple(mode for mode in modes if mode.logp >= modes[0].logp - FAR_BELOW)
 
 
 def start_in(

@@ -17,13 +17,16 @@ from bnfhmc.samplers.curvature import Curvature
 from bnfhmc.samplers.draws import ChainRecord, Trace
 from bnfhmc.samplers.gradient_check import GradientReport, check_gradient
 from bnfhmc.samplers.host import Host, Tally
-from bnfhmc.samplers.kernels.protocol import Asks, Evaluate, Info, Kernel, Learns, Point, Tuning
+from bnfhmc.samplers.kernels.protocol import Asks, Evaluate, Info, Kernel, Learns, Point, SampleStart, Tuning
 from bnfhmc.samplers.progress import Row
 from bnfhmc.samplers.starts import Start, draw_start, given_start, stream
 from bnfhmc.samplers.target import Target
 
 # Each chain has a stream of random numbers for its start and one for its transitions, and each climb to a mode has one.
 START, TRANSITIONS, CLIMBS = 0, 1, 2
+
+# Of so many draws of a warm-up one tells its curvature: neighbours tell the same, and some noise families have to sum for it.
+CURVED_EVERY = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +172,7 @@ def _begin(chain: Chain, settings: Settings) -> None:
     point = Point.at(start.z, start.evaluation)
     curvature = start.curvature or point.curvature
     tuning = settings.tuned[chain.index % len(settings.tuned)] if settings.tuned else _first_tuning(kernel, curvature, settings)
-    point = kernel.init(chain.rng, point, chain.target.sample_start, chain.host.value)
+    point = kernel.init(chain.rng, point, _spread(chain, start, tuning), chain.host.value)
     if kernel.learns is Learns.METRIC and kernel.asks is Asks.GRADIENT and not settings.tuned:
         step_size = warmup.reasonable_step_size(chain.host.evaluate, point, tuning, chain.rng)
         tuning = tuning._replace(step_size=step_size)
@@ -181,6 +184,19 @@ def _begin(chain: Chain, settings: Settings) -> None:
         _end_warmup(chain, chain.at, tuning, settings)
 
 
+def _spread(chain: Chain, start: Start, tuning: Tuning) -> SampleStart:
+    """Where the walkers of an ensemble start: around a start near a mode as wide as that, else over the prior."""
+    if start.curvature is None:
+        return chain.target.sample_start
+    around = metrics.from_curvature(start.curvature, np.sqrt(_variances(tuning)), "dense")
+    return lambda rng: start.z + around.push(rng.standard_normal(start.z.size))
+
+
+def _variances(tuning: Tuning) -> Float[np.ndarray, " d"]:
+    M = tuning.metric.inverse_mass_matrix
+    return np.asarray(np.diag(M) if M.ndim == 2 else M)
+
+
 def _first_tuning(kernel: Kernel, curvature: Curvature | None, settings: Settings) -> Tuning:
     if curvature is None or kernel.learns is not Learns.METRIC:
         return Tuning(1.0, metrics.from_scale(settings.scale, settings.metric))
@@ -189,7 +205,8 @@ def _first_tuning(kernel: Kernel, curvature: Curvature | None, settings: Setting
 
 def _warm(chain: Chain, at: Progressed, a: warmup.Adaptation, settings: Settings) -> None:
     kernel = settings.kernel
-    curved = kernel.asks is Asks.CURVATURE or (kernel.asks is Asks.GRADIENT and kernel.learns is Learns.METRIC)
+    learns = kernel.asks is Asks.GRADIENT and kernel.learns is Learns.METRIC and at.warmed % CURVED_EVERY == 0
+    curved = kernel.asks is Asks.CURVATURE or learns
     evaluate = _evaluator(chain.host, kernel.asks, curved)
     point, info = _take(chain, kernel, at.point, at.tuning, evaluate, chain.warm, at.warmed)
     if kernel.target_accept is not None:

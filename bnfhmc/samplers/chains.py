@@ -15,13 +15,13 @@ from jaxtyping import Float
 
 from bnfhmc.errors import InputError, Mistake
 from bnfhmc.samplers import metric as metrics
-from bnfhmc.samplers.basins import Basin, climb, distinct
+from bnfhmc.samplers.basins import Basin, climb, distinct, worth_a_chain
 from bnfhmc.samplers.chain import CLIMBS, TRANSITIONS, Chain, Settings, record, start_chain
 from bnfhmc.samplers.checkpoint import Checkpoint
 from bnfhmc.samplers.cores import usable_cores
 from bnfhmc.samplers.curvature import Curved, Valued
-from bnfhmc.samplers.draws import Draws, Trace
-from bnfhmc.samplers.host import Host, Stopped, Tally
+from bnfhmc.samplers.draws import Draws, Search, Trace
+from bnfhmc.samplers.host import Host, Stopped
 from bnfhmc.samplers.kernels.protocol import Asks, Kernel, Tuning
 from bnfhmc.samplers.methods import method_of
 from bnfhmc.samplers.progress import Progress, Row
@@ -104,7 +104,7 @@ def run_chains(
     threads = min(chains, cores or usable_cores())
     with progress.watching(rows) if progress is not None else nullcontext():
         new = _restored(seats, settings, checkpoint, resume, stop)
-        basins, search = _basins(new, target, settings, threads, stop, rows)
+        basins, search = _basins(new, target, settings, threads, stop, rows, checkpoint)
         _on_threads([partial(start_chain, seat, settings, basins) for seat in new], threads, stop)
         for row in rows:
             row.phase = "waiting"
@@ -114,11 +114,19 @@ def run_chains(
 
 
 def _basins(
-    new: Sequence[Chain], target: Target, settings: Settings, threads: int, stop: threading.Event, rows: Sequence[Row]
-) -> tuple[tuple[Basin, ...], Tally]:
-    """The modes that chains are to start around, and what it cost to find them."""
-    if not new or settings.start != "map" or settings.starts:
-        return (), Tally()
+    new: Sequence[Chain],
+    target: Target,
+    settings: Settings,
+    threads: int,
+    stop: threading.Event,
+    rows: Sequence[Row],
+    checkpoint: Checkpoint | None,
+) -> tuple[tuple[Basin, ...], Search]:
+    """The modes that chains are to start around, and what the search for them found."""
+    if settings.start != "map" or settings.starts:
+        return (), Search()
+    if not new:
+        return (), Search() if checkpoint is None else checkpoint.searched()
     for row in rows:
         row.phase = "search"
     hosts = [Host(target.clone(), stop) for _ in range(CLIMBED)]
@@ -127,8 +135,11 @@ def _basins(
         rng = stream(settings.random_seed, index, CLIMBS)
         return climb(hosts[index], np.asarray(target.sample_start(rng), dtype=float), settings.scale)
 
-    basins = distinct(_on_threads([partial(climbed, i) for i in range(CLIMBED)], threads, stop))
-    return basins, Tally(sum(h.tally.gradients for h in hosts), {}, sum(h.tally.values for h in hosts))
+    modes = distinct(_on_threads([partial(climbed, i) for i in range(CLIMBED)], threads, stop))
+    search = Search(sum(host.tally.gradients for host in hosts), tuple(mode.logp for mode in modes))
+    if checkpoint is not None:
+        checkpoint.save_search(search)
+    return worth_a_chain(modes), search
 
 
 def _restored(
@@ -169,7 +180,7 @@ def _refuse_another(seat: Chain, settings: Settings, checkpoint: Checkpoint) -> 
         raise InputError(Mistake(what, hint, checkpoint.path(seat.index)))
 
 
-def _draws(target: Target, relay: Relay, settings: Settings, search: Tally) -> Draws:
+def _draws(target: Target, relay: Relay, settings: Settings, search: Search) -> Draws:
     """What the chains have, cut to the shortest; raises what ended the run where there is nothing."""
     died = {chain.index: _reason(error) for chain, error in relay.died.items()}
     living = [chain for chain in relay.chains if chain not in relay.died]

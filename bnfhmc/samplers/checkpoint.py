@@ -16,7 +16,7 @@ from bnfhmc.errors import InputError, Mistake
 from bnfhmc.posterior import Evaluation
 from bnfhmc.samplers.chain import Chain, Cost, Progressed, Settings
 from bnfhmc.samplers.curvature import Curvature
-from bnfhmc.samplers.draws import STATS, Trace
+from bnfhmc.samplers.draws import STATS, Search, Trace
 from bnfhmc.samplers.host import Host, Tally
 from bnfhmc.samplers.kernels.protocol import Point, Tuning
 from bnfhmc.samplers.metric import Metric, Moments
@@ -24,7 +24,7 @@ from bnfhmc.samplers.starts import Start
 from bnfhmc.samplers.warmup import Adaptation, DualAveraging
 
 FORMAT = 1
-MANIFEST = "run.json"
+MANIFEST, SEARCH = "run.json", "search.json"
 
 # What a file may hold besides arrays, numbers, texts, lists and dictionaries.
 KINDS = {
@@ -86,6 +86,18 @@ class Checkpoint:
             return {name: decode(asked[name], {}) for name in ("start", "starts", "tuned")}
         except BAD as error:
             raise InputError(Mistake(f"cannot be read: {error}", "the run has to begin anew", self.folder / MANIFEST)) from None
+
+    def save_search(self, search: Search) -> None:
+        """Write what the search for modes found, before any chain has a file."""
+        _replace(self.folder / SEARCH, json.dumps(search._asdict()).encode())
+
+    def searched(self) -> Search:
+        """What the search for modes found; nothing where it is not known."""
+        try:
+            said = json.loads((self.folder / SEARCH).read_text(encoding="utf-8"))
+            return Search(int(said["gradients"]), tuple(float(logp) for logp in said["modes"]))
+        except BAD:
+            return Search()
 
     def method(self) -> str:
         """The method that the run is by."""

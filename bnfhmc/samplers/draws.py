@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -82,16 +83,22 @@ class ChainRecord:
     num_warmup: int = 0
 
 
+class Search(NamedTuple):
+    """A search for modes: its gradients, and log π at each mode, the highest first, those too low for a chain included."""
+
+    gradients: int = 0
+    modes: tuple[float, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Draws:
     """A run: z[chain, draw, param], ``stats`` by name [chain, draw], the same of the warm-up, and the chains.
 
     ``random_seed`` is the one used, drawn or given; with it the run repeats bit for bit, whatever the number of cores. Chains
     whose warm-ups differ in length have the last of its draws in ``warmup``, as many as the shortest has. An ensemble has a
-    chain in z for each of its walkers. ``search``: what it cost to find the modes that chains start around. ``died``: by the
-    index of a chain that is not among the draws, why. ``ended``: what
-    ended the run before all its draws were made; empty where nothing did. ``unsaved``: why the last state of a chain is not
-    on disk; empty where it is, or was not to be.
+    chain in z for each of its walkers. ``search``: for the modes that chains start around. ``died``: by the index of a chain
+    that is not among the draws, why. ``ended``: what ended the run before all its draws were made; empty where nothing did.
+    ``unsaved``: why the last state of a chain is not on disk; empty where it is, or was not to be.
     """
 
     names: tuple[str, ...]
@@ -101,7 +108,7 @@ class Draws:
     chains: tuple[ChainRecord, ...]
     metric: str
     random_seed: int
-    search: Tally = Tally()
+    search: Search = Search()
     died: Mapping[int, str] | None = None
     ended: str = ""
     unsaved: str = ""

@@ -16,7 +16,7 @@ from jaxtyping import Float
 
 from bnfhmc.errors import MissingTool
 from bnfhmc.samplers import metric as metrics
-from bnfhmc.samplers.basins import Basin, climb, distinct, start_in
+from bnfhmc.samplers.basins import Basin, climb, distinct, start_in, worth_a_chain
 from bnfhmc.samplers.chain import CLIMBS, START
 from bnfhmc.samplers.chains import CLIMBED
 from bnfhmc.samplers.cores import usable_cores
@@ -130,7 +130,7 @@ def _starts(
     found, basins = list[Start](), tuple[Basin, ...]()
     if start == "map":
         draws = [target.sample_start(stream(seed, i, CLIMBS)) for i in range(CLIMBED)]
-        basins = distinct(climb(host, np.asarray(z, dtype=float), scale) for z in draws)
+        basins = worth_a_chain(distinct(climb(host, np.asarray(z, dtype=float), scale) for z in draws))
     for i in range(chains):
         rng = stream(seed, i, START)
         near = start_in(basins, host, scale, rng, chain=i)
