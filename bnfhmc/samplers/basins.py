@@ -29,8 +29,12 @@ LONGEST = 2.0
 # A start that cannot be solved, or is too far down, is moved so much nearer to its mode.
 NEARER = 0.7
 
-# Two modes are one when their log π differs by less than this; one this far below the best gets no chain.
-SAME = 0.1
+# Two climbs have found one mode when their ends differ by less than this in log π, and by less than this in squared widths of
+# the mode for each parameter.
+SAME = 0.5
+NEIGHBOURS = 4.0
+
+# A mode this far below the best in log π gets no chain.
 FAR_BELOW = 20.0
 
 # How much wider than the normal density at its mode the starts are spread, so that R-hat still tells something.
@@ -84,9 +88,25 @@ def distinct(climbed: Iterable[Basin | None]) -> tuple[Basin, ...]:
     """The modes, the highest first, each once."""
     found: list[Basin] = []
     for basin in sorted((b for b in climbed if b is not None), key=lambda b: -b.logp):
-        if not found or found[-1].logp - basin.logp > SAME:
+        if not any(same_mode(mode, basin) for mode in found):
             found.append(basin)
     return tuple(found)
+
+
+def same_mode(mode: Basin, other: Basin) -> bool:
+    """Whether two climbs have ended on one top."""
+    if abs(mode.logp - other.logp) > SAME or mode.curvature is None:
+        return abs(mode.logp - other.logp) <= SAME
+    information, diagonal = mode.curvature
+    apart = mode.z - other.z
+    return bool(apart @ information @ apart + np.abs(diagonal) @ apart**2 < NEIGHBOURS * apart.size)
+
+
+def found_again(climbed: Iterable[Basin | None]) -> bool:
+    """Whether more than one climb has reached the highest mode."""
+    ends = [basin for basin in climbed if basin is not None]
+    best = max(ends, key=lambda basin: basin.logp, default=None)
+    return best is not None and sum(same_mode(best, basin) for basin in ends) > 1
 
 
 def worth_a_chain(modes: Sequence[Basin]) -> tuple[Basin, ...]:

@@ -15,7 +15,7 @@ from jaxtyping import Float
 
 from bnfhmc.errors import InputError, Mistake
 from bnfhmc.samplers import metric as metrics
-from bnfhmc.samplers.basins import Basin, climb, distinct, worth_a_chain
+from bnfhmc.samplers.basins import Basin, climb, distinct, found_again, worth_a_chain
 from bnfhmc.samplers.chain import CLIMBS, TRANSITIONS, Chain, Settings, record, start_chain
 from bnfhmc.samplers.checkpoint import Checkpoint
 from bnfhmc.samplers.cores import usable_cores
@@ -37,8 +37,8 @@ SAME = 1e-6
 # The settings that a run is told by, besides its kernel.
 ASKED = ("num_warmup", "num_samples", "metric", "random_seed", "start", "starts", "tuned")
 
-# Climbs to the modes that chains start around.
-CLIMBED = 8
+# Climbs to the modes that chains start around: so many at once, until two have reached the highest one, and no more than this.
+CLIMBED, MOST_CLIMBS = 8, 32
 
 
 def run_chains(
@@ -56,6 +56,7 @@ def run_chains(
     rtol: float = 1e-8,
     start: Literal["prior", "map"] = "prior",
     starts: Sequence[Float[np.ndarray, " d"]] = (),
+    modes: Sequence[Basin] = (),
     tuned: Sequence[Tuning] = (),
     time_limit: float | None = None,
     checkpoint: Checkpoint | None = None,
@@ -73,9 +74,10 @@ def run_chains(
     the process may use. `check_gradient`: compare the gradient with central differences at every start, before any draw;
     `rtol` is the relative tolerance of the target's solver, which sets what such a comparison can tell. `start`: "prior"
     starts the chains from draws of ``target.sample_start``; "map" climbs from `CLIMBED` of them to the modes and spreads the
-    chains around these, every fourth one far out. `starts`: points z for the chains to start from instead, in turn. `tuned`:
-    what an earlier run has learnt, for the chains in turn. `time_limit`: seconds after which the run ends with the draws it
-    has. `checkpoint`: where the chains are kept while they run; with `resume` they go on from there.
+    chains around these, every fourth one far out. `starts`: points z for the chains to start from instead, in turn. `modes`:
+    found elsewhere, for "map" in place of the climbs. `tuned`: what an earlier run has learnt, for the chains in turn.
+    `time_limit`: seconds after which the run ends with the draws it has. `checkpoint`: where the chains are kept while they
+    run; with `resume` they go on from there.
 
     An interrupt ends the run after the draws in hand, with what there is, and a second one at once. A chain in which the
     target raises an exception ends there, and the others go on; where none is left it is raised as it is. Raises `NoStart` and
@@ -104,7 +106,10 @@ def run_chains(
     threads = min(chains, cores or usable_cores())
     with progress.watching(rows) if progress is not None else nullcontext():
         new = _restored(seats, settings, checkpoint, resume, stop)
-        basins, search = _basins(new, target, settings, threads, stop, rows, checkpoint)
+        if modes and start == "map":
+            basins, search = worth_a_chain(sorted(modes, key=lambda mode: -mode.logp)), Search()
+        else:
+            basins, search = _basins(new, target, settings, threads, stop, rows, checkpoint)
         _on_threads([partial(start_chain, seat, settings, basins) for seat in new], threads, stop)
         for row in rows:
             row.phase = "waiting"
@@ -129,13 +134,17 @@ def _basins(
         return (), Search() if checkpoint is None else checkpoint.searched()
     for row in rows:
         row.phase = "search"
-    hosts = [Host(target.clone(), stop) for _ in range(CLIMBED)]
+    hosts: list[Host] = []
 
     def climbed(index: int) -> Basin | None:
         rng = stream(settings.random_seed, index, CLIMBS)
         return climb(hosts[index], np.asarray(target.sample_start(rng), dtype=float), settings.scale)
 
-    modes = distinct(_on_threads([partial(climbed, i) for i in range(CLIMBED)], threads, stop))
+    ends: list[Basin | None] = []
+    while len(ends) < MOST_CLIMBS and not found_again(ends):
+        hosts += [Host(target.clone(), stop) for _ in range(CLIMBED)]
+        ends += _on_threads([partial(climbed, i) for i in range(len(ends), len(hosts))], threads, stop)
+    modes = distinct(ends)
     search = Search(sum(host.tally.gradients for host in hosts), tuple(mode.logp for mode in modes))
     if checkpoint is not None:
         checkpoint.save_search(search)

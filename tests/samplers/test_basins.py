@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bnfhmc.posterior import Evaluation
-from bnfhmc.samplers.basins import DEPTH, FAR_OUT, Basin, climb, distinct, start_in, worth_a_chain
+from bnfhmc.samplers.basins import DEPTH, FAR_OUT, Basin, climb, distinct, found_again, start_in, worth_a_chain
 from bnfhmc.samplers.curvature import Curvature
 from bnfhmc.samplers.host import Host
 from tests.samplers.targets import Altered, ClosedForm, CurvedGaussian, Gaussian, banana, correlated, failing
@@ -57,6 +57,14 @@ def test_a_mode_that_was_found_twice_is_one_and_a_poor_one_is_none():
     assert [basin.logp for basin in found] == [-1.0, -3.0, -40.0]
     assert worth_a_chain(found) == found[:2]
     assert worth_a_chain(distinct([None])) == ()
+
+
+def test_mirrored_modes_are_two():
+    H = Curvature(np.eye(1), np.zeros(1))
+    left, right, near = (Basin(np.array([x]), -1.0, H) for x in (-5.0, 5.0, 5.1))
+    assert distinct([left, right, near]) == (left, right)
+    assert not found_again([left, right]) and not found_again([left, None]) and not found_again([])
+    assert found_again([right, near])
 
 
 def test_chains_are_spread_over_the_modes():

@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 
 from bnfhmc.errors import GradientMismatch
+from bnfhmc.samplers.basins import Basin
 from bnfhmc.samplers.chains import run_chains
+from bnfhmc.samplers.curvature import Curvature
 from bnfhmc.samplers.kernels.ensemble import Ensemble
 from bnfhmc.samplers.kernels.fisher_mala import FisherMala
 from bnfhmc.samplers.kernels.protocol import Tuning
@@ -458,3 +460,15 @@ def test_a_target_without_parameters_is_refused():
 def test_a_run_prints_nothing_of_its_own(capfd):
     short(chains=1)
     assert capfd.readouterr() == ("", "")
+
+
+def test_chains_start_around_modes_that_are_given_or_climbed_to():
+    target = CurvedGaussian(correlated(3), mean=[10.0, 20.0, 30.0])
+    mode = Basin(np.array([1.0, 2.0, 3.0]), 0.0, Curvature(1e6 * np.eye(3), np.zeros(3)))
+    options = {"random_seed": 1, "chains": 3, "num_warmup": 20, "num_samples": 5, "start": "map"}
+    given = run_chains(make_kernel("nuts"), target, modes=[mode], **options)
+    np.testing.assert_allclose([chain.start for chain in given.chains], 3 * [mode.z], atol=0.02)
+    climbed = run_chains(make_kernel("nuts"), target, **options)
+    assert climbed.search.gradients > 8 and climbed.search.modes == pytest.approx([0.0], abs=0.01)
+    assert all(target.evaluate(chain.start).logp > -40.0 for chain in climbed.chains)
+    assert len({chain.start[0] for chain in climbed.chains}) == 3
