@@ -82,6 +82,10 @@ MaxTime = Annotated[
     typer.Option("--max-time", min=0.0, metavar="SECONDS", show_default=False,
                  help="End after so many seconds with the draws there are; 'bnfhmc resume' goes on."),
 ]  # fmt: skip
+Scheduler = Annotated[
+    str | None,
+    typer.Option(metavar="ADDRESS", show_default=False, help="Have the chains on the workers of a dask scheduler."),
+]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 
 
@@ -127,6 +131,7 @@ def run(
         str | None, typer.Option(metavar="START", show_default=False, help="prior, map or a file. Replaces start of CONF.")
     ] = None,
     max_time: MaxTime = None,
+    scheduler: Scheduler = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the finished run in the folder.")] = False,
     cores: Annotated[int | None, typer.Option(min=1, metavar="N", help="CPU cores to use. [default: all]")] = None,
     seed: Annotated[int | None, typer.Option(min=0, metavar="N", help="Replaces random_seed of CONF.")] = None,
@@ -160,6 +165,7 @@ def run(
         problem = runs.with_settings(
             bnfhmc.load(conf, allow_callable=allow_callable), method=method, chains=chains, num_warmup=num_warmup,
             num_samples=num_samples, random_seed=seed, engine=engine, start=start, time_limit=max_time,
+            scheduler=scheduler, executor=None if scheduler is None else "dask",
         )  # fmt: skip
         folder = runs.result_path(problem, output_dir)
         console = _console()
@@ -179,6 +185,7 @@ def resume(
         typer.Option(min=1, metavar="N", show_default=False, help="Draws a chain in all; may be more than it was asked for."),
     ] = None,
     max_time: MaxTime = None,
+    scheduler: Scheduler = None,
     cores: Annotated[int | None, typer.Option(min=1, metavar="N", help="CPU cores to use. [default: all]")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the verdict only.")] = False,
     allow_callable: AllowCallable = False,
@@ -208,8 +215,9 @@ def resume(
             return bnfhmc.load(path, allow_callable=allow_callable)
 
         outcome = runs.resume(
-            folder, load=load, num_samples=num_samples, time_limit=max_time, cores=cores, quiet=quiet, tell=_say
-        )
+            folder, load=load, num_samples=num_samples, time_limit=max_time, scheduler=scheduler, cores=cores, quiet=quiet,
+            tell=_say,
+        )  # fmt: skip
         _tell(_console(), outcome, quiet)
         if not outcome.verdict.converged:
             raise typer.Exit(ExitCode.NOT_CONVERGED)

@@ -137,6 +137,8 @@ class Settings(BaseModel):
     start: Annotated[str, Field(min_length=1)] = "map"
     warmup_from: Path | None = None
     time_limit: Annotated[float, Field(gt=0)] | None = None
+    executor: Literal["local", "dask"] = "local"
+    scheduler: Annotated[str, Field(min_length=1)] | None = None
     checkpoint_interval: Annotated[float, Field(ge=0)] = 30.0
     random_seed: Annotated[int, Field(ge=0)] | None = None
     output_dir: Path | None = None

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from bnfhmc.report.verdict import Verdict
     from bnfhmc.samplers.checkpoint import Checkpoint
     from bnfhmc.samplers.draws import Draws
+    from bnfhmc.samplers.kernels.protocol import Kernel
 
 CHECKPOINT = "checkpoint"  # the folder within a result folder that a run goes on from
 
@@ -147,6 +148,7 @@ def resume(
     load: Callable[[Path], Problem] | None = None,
     num_samples: int | None = None,
     time_limit: float | None = None,
+    scheduler: str | None = None,
     cores: int | None = None,
     quiet: bool = False,
     tell: Callable[[str], None] = lambda note: None,
@@ -154,8 +156,9 @@ def resume(
     """Go on with the run in a result folder, wherever it was stopped, and write its files.
 
     It ends with the very draws of a run that was never stopped. load: reads the configuration that the run is of; None
-    takes `bnfhmc.load`. num_samples: draws a chain in all; with more than a finished run has, the rest is added to them.
-    time_limit: seconds from here on; the one that the run was given counts no more. The rest, and what is raised, as in `run`;
+    takes `bnfhmc.load`. num_samples: draws a chain in all; with more than a finished run has, the rest is added to
+    them. time_limit: seconds from here on; the one that the run was given counts no more. scheduler: the address of the
+    dask scheduler whose workers have the chains; None has them here. The rest, and what is raised, as in `run`;
     InputError also where there is no run, or where its configuration, data or model are not what they were.
     """
     from bnfhmc.problem import Settings
@@ -171,7 +174,12 @@ def resume(
         raise InputError(Mistake("the run does not say what it is of", hint, output_dir))
     problem = load(Path(about["file"]))
     settings = Settings.model_validate(about["settings"])
-    settings = settings.model_copy(update={"num_samples": num_samples or settings.num_samples, "time_limit": time_limit})
+    settings = settings.model_copy(
+        update={
+            "num_samples": num_samples or settings.num_samples, "time_limit": time_limit, "scheduler": scheduler,
+            "executor": "local" if scheduler is None else "dask",
+        }
+    )  # fmt: skip
     with claim(output_dir, overwrite=True) as folder, _to_be_resumed(output_dir, tell):
         return _run(replace(problem, settings=settings), folder, cores, quiet, tell, resumed=True)
 
@@ -204,6 +212,8 @@ def _run(
     if used == AUTO:
         used, learnt = (kept.method(), {}) if resumed else _chosen(posterior, s.random_seed, tell)
         options |= learnt
+    if s.executor == "dask":
+        options["away"] = _on_cluster(problem, used, kept)
     draws = _method(used)(
         posterior, cores=cores, progress=not quiet, chains=s.chains, num_warmup=s.num_warmup,
         num_samples=s.num_samples, target_accept=s.target_accept, random_seed=s.random_seed, **options,
@@ -269,6 +279,53 @@ def _checkpoint(output_dir: Path, problem: Problem | None = None) -> Checkpoint:
     }  # fmt: skip
     every = {} if problem is None else {"every": problem.settings.checkpoint_interval}
     return Checkpoint(output_dir / CHECKPOINT, about=about, **every)
+
+
+def _on_cluster(problem: Problem, method: str, kept: Checkpoint) -> Callable[..., Sequence[str]]:
+    """What has the chains of a run worked on by the workers of a dask scheduler."""
+    from bnfhmc.samplers.checkpoint import encode
+    from bnfhmc.samplers.executors import Dask
+
+    s = problem.settings
+    if problem.path is None or s.scheduler is None:
+        hint = "a run on a cluster is of a configuration, and by 'executor = dask' and 'scheduler = <address>'"
+        raise InputError(Mistake("the workers would not know what to run", hint, problem.path))
+    told = {
+        "file": str(problem.path.resolve()), "settings": s.model_dump(mode="json"), "method": method,
+        "folder": str(kept.folder.resolve()),
+    }  # fmt: skip
+
+    def away(indices: Sequence[int], basins: Sequence[Any], settings: Any) -> Sequence[str]:
+        asked = {
+            name: getattr(settings, name)
+            for name in ("num_warmup", "num_samples", "metric", "check_gradient", "rtol", "random_seed", "start")
+        }
+        drawn = encode({"starts": settings.starts, "tuned": settings.tuned, "basins": basins}, None)
+        tasks = [told | {"index": i, "asked": asked, **drawn} for i in indices]
+        return Dask(str(s.scheduler)).map(chain_on_worker, tasks, kept.ask_to_end)
+
+    return away
+
+
+def chain_on_worker(task: Mapping[str, Any]) -> str:
+    """Move one chain of a run on to its end, on a worker that shares the file system: the model is built from its files.
+
+    The chain is left in its checkpoint; why it died is returned, or an empty text.
+    """
+    from bnfhmc.posterior import Posterior
+    from bnfhmc.problem import Settings
+    from bnfhmc.read import load
+    from bnfhmc.samplers.chains import run_chain
+    from bnfhmc.samplers.checkpoint import Checkpoint, decode
+    from bnfhmc.samplers.posterior_target import as_target
+
+    s = Settings.model_validate(task["settings"])
+    posterior = Posterior(replace(load(Path(task["file"])), settings=s))
+    options = {name: decode(task[name], {}) for name in ("starts", "tuned", "basins")}
+    return run_chain(
+        task["index"], Method(task["method"]).kernel(**s.model_dump()), as_target(posterior),
+        Checkpoint(Path(task["folder"]), every=s.checkpoint_interval), time_limit=s.time_limit, **task["asked"], **options,
+    )  # fmt: skip
 
 
 def _beginnings(posterior: Posterior) -> dict[str, Any]:
@@ -363,7 +420,6 @@ class Method:
         from rich.console import Console
 
         from bnfhmc.samplers.chains import run_chains
-        from bnfhmc.samplers.methods import make_kernel
         from bnfhmc.samplers.posterior_target import as_target
         from bnfhmc.samplers.progress import progress_on
 
@@ -372,11 +428,22 @@ class Method:
             from bnfhmc.samplers.through_nutpie import run_nutpie
 
             return run_nutpie(self.name, target, target_accept=target_accept, max_tree_depth=max_tree_depth, **settings)
-        kernel = make_kernel(
-            self.name, engine, target_accept=target_accept, max_tree_depth=max_tree_depth, path_length=path_length
+        kernel = self.kernel(
+            engine=engine, target_accept=target_accept, max_tree_depth=max_tree_depth, path_length=path_length
         )
         shown = progress_on(Console()) if progress else None
         return run_chains(kernel, target, progress=shown, rtol=posterior.rtol, **settings)
+
+    def kernel(
+        self, *, engine: str | None = None, target_accept: float = 0.8, max_tree_depth: int | None = None,
+        path_length: float | None = None, **others: Any,
+    ) -> Kernel:  # fmt: skip
+        """The kernel that the settings of a run ask for."""
+        from bnfhmc.samplers.methods import OWN, make_kernel
+
+        return make_kernel(
+            self.name, engine or OWN, target_accept=target_accept, max_tree_depth=max_tree_depth, path_length=path_length
+        )
 
 
 METHODS: dict[str, Callable[..., Draws]] = {

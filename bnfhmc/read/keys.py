@@ -35,6 +35,8 @@ SETTINGS = {
     "start": ("start", "file"),
     "warmup_from": ("warmup_from", "file"),
     "wall_time_fit": ("time_limit", "number"),
+    "executor": ("executor", "word"),
+    "scheduler": ("scheduler", "text"),
     "checkpoint_interval": ("checkpoint_interval", "number"),
     "random_seed": ("random_seed", "whole number"),
     "output_dir": ("output_dir", "path"),
@@ -120,7 +122,8 @@ REFUSED: dict[str, tuple[str, str]] = {
     **_each("initialization", "is not used: chains start inside the bulk of the prior"),
     **_each("verbosity", "is not used: the command prints one table"),
     **_each("parallel_count parallelize_models local_objective_eval", "is not used: chains run on the cores there are"),
-    **_each("cluster_type scheduler_node scheduler_file worker_nodes", "belongs to clusters; chains run here"),
+    **_each("cluster_type scheduler_node scheduler_file worker_nodes", "belongs to PyBNF's clusters",
+            "type 'executor = dask' and 'scheduler = <address>'"),
     **_each("bng_command", "is not used: BioNetGen comes with pip install 'bnfhmc[bngl]'"),
     **_each("simulation_dir delete_old_files save_best_data embed_best_fit_data smooth_plot_points output_trajectory "
             "output_noise_trajectory num_to_output output_every output_hist_every hist_bins diagnostics_every "

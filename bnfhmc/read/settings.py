@@ -15,7 +15,7 @@ from bnfhmc.samplers.methods import misplaced
 
 STARTS = ("prior", "map")  # any other start is a file
 
-_READ = {"whole number": whole, "number": finite, "word": lambda text: text.lower()}
+_READ = {"whole number": whole, "number": finite, "word": lambda text: text.lower(), "text": unquoted}
 
 
 def read_settings(conf: Conf, mistakes: Mistakes) -> Settings:
@@ -42,6 +42,10 @@ def read_settings(conf: Conf, mistakes: Mistakes) -> Settings:
     for name, why in misplaced(str(values["method"]), values).items():
         s = said[name]
         mistakes.add(s.line, f"'{s.key} = {s.value}' {why}", "delete the line")
+    if (values.get("executor") == "dask") != ("scheduler" in values) and said.keys() & {"executor", "scheduler"}:
+        s = said.get("executor") or said["scheduler"]
+        hint = "type both 'executor = dask' and 'scheduler = <address>'"
+        mistakes.add(s.line, f"'{s.key} = {s.value}' says half of it", hint)
     try:
         return Settings.model_validate(values)
     except ValidationError as error:

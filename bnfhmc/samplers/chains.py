@@ -31,6 +31,13 @@ from bnfhmc.samplers.target import Target
 
 T = TypeVar("T")
 
+# Works on the chains with these indices elsewhere, from these modes; why each of them died, or an empty text.
+Away = Callable[[Sequence[int], Sequence[Basin], Settings], Sequence[str]]
+
+
+class Died(RuntimeError):
+    """A chain has died elsewhere; the message is the reason."""
+
 # How far log π may be from what it was, relatively, for a run to be taken for the same one on another machine.
 SAME = 1e-6
 
@@ -61,6 +68,7 @@ def run_chains(
     time_limit: float | None = None,
     checkpoint: Checkpoint | None = None,
     resume: bool = False,
+    away: Away | None = None,
 ) -> Draws:
     """Draws z ~ π by a kernel.
 
@@ -77,7 +85,8 @@ def run_chains(
     chains around these, every fourth one far out. `starts`: points z for the chains to start from instead, in turn. `modes`:
     found elsewhere, for "map" in place of the climbs. `tuned`: what an earlier run has learnt, for the chains in turn.
     `time_limit`: seconds after which the run ends with the draws it has. `checkpoint`: where the chains are kept while they
-    run; with `resume` they go on from there.
+    run; with `resume` they go on from there. `away`: works on the chains elsewhere, with the checkpoint between; None has them
+    here.
 
     An interrupt ends the run after the draws in hand, with what there is, and a second one at once. A chain in which the
     target raises an exception ends there, and the others go on; where none is left it is raised as it is. Raises `NoStart` and
@@ -87,19 +96,10 @@ def run_chains(
     if random_seed is None and resume and checkpoint is not None:
         random_seed = int(checkpoint.asked()["random_seed"])
     seed = int(np.random.SeedSequence().generate_state(1)[0]) if random_seed is None else int(random_seed)
-    settings = Settings(
-        kernel=kernel,
-        num_warmup=num_warmup,
-        num_samples=num_samples,
-        metric=metric or ("dense" if target.dim <= metrics.DENSE_UP_TO else "diagonal"),
-        scale=prior_spread(target),
-        check_gradient=check_gradient and kernel.asks is not Asks.VALUE,
-        rtol=rtol,
-        random_seed=seed,
-        start=start,
-        starts=tuple(np.asarray(z, dtype=float) for z in starts),
-        tuned=tuple(tuned),
-    )
+    settings = _settings(
+        kernel, target, num_warmup=num_warmup, num_samples=num_samples, metric=metric, check_gradient=check_gradient,
+        rtol=rtol, random_seed=seed, start=start, starts=starts, tuned=tuned,
+    )  # fmt: skip
     stop = threading.Event()
     seats = [_seat(i, target.clone(), settings, stop) for i in range(chains)]
     rows = [seat.row for seat in seats]
@@ -110,12 +110,82 @@ def run_chains(
             basins, search = worth_a_chain(sorted(modes, key=lambda mode: -mode.logp)), Search()
         else:
             basins, search = _basins(new, target, settings, threads, stop, rows, checkpoint)
-        _on_threads([partial(start_chain, seat, settings, basins) for seat in new], threads, stop)
-        for row in rows:
-            row.phase = "waiting"
         relay = Relay(seats, settings, checkpoint, time_limit, stop)
-        relay.run(threads)
+        if away is not None and checkpoint is not None:
+            _run_away(away, relay, settings, basins, checkpoint, stop)
+        else:
+            _on_threads([partial(start_chain, seat, settings, basins) for seat in new], threads, stop)
+            for row in rows:
+                row.phase = "waiting"
+            relay.run(threads)
     return _draws(target, relay, settings, search)
+
+
+def run_chain(
+    index: int,
+    kernel: Kernel,
+    target: Target,
+    checkpoint: Checkpoint,
+    *,
+    basins: Sequence[Basin] = (),
+    time_limit: float | None = None,
+    **options: Any,
+) -> str:
+    """Move one chain of a run on to its end, from where its checkpoint has it; why it died, or an empty text.
+
+    The chain is left in its checkpoint, with the draws that `run_chains` would give it. `basins`: the modes that the run starts
+    around. `options`: those of `run_chains` which say what is drawn.
+    """
+    stop, settings = threading.Event(), _settings(kernel, target, **options)
+    seat = _seat(index, target, settings, stop)
+    if not checkpoint.restore(seat, settings, stop):
+        start_chain(seat, settings, basins)
+    relay = Relay([seat], settings, checkpoint, time_limit, stop, checkpoint.is_asked_to_end)
+    relay.run(1)
+    return "".join(_reason(error) for error in relay.died.values())
+
+
+def _run_away(
+    away: Away, relay: Relay, settings: Settings, basins: Sequence[Basin], checkpoint: Checkpoint, stop: threading.Event
+) -> None:
+    """Have the chains that are not done worked on elsewhere, and put back what their checkpoints have then."""
+    left = [chain for chain in relay.chains if not chain.is_done(settings)]
+    reasons = away([chain.index for chain in left], basins, settings)
+    relay.interrupted = checkpoint.is_asked_to_end()
+    for chain, reason in zip(left, reasons, strict=True):
+        if reason:
+            relay.died[chain] = Died(reason)
+        elif checkpoint.restore(chain, settings, stop):
+            relay.out_of_time = relay.out_of_time or not chain.is_done(settings)
+
+
+def _settings(
+    kernel: Kernel,
+    target: Target,
+    *,
+    num_warmup: int,
+    num_samples: int,
+    metric: metrics.Form | None,
+    check_gradient: bool,
+    rtol: float,
+    random_seed: int,
+    start: Literal["prior", "map"],
+    starts: Sequence[Float[np.ndarray, " d"]],
+    tuned: Sequence[Tuning],
+) -> Settings:
+    return Settings(
+        kernel=kernel,
+        num_warmup=num_warmup,
+        num_samples=num_samples,
+        metric=metric or ("dense" if target.dim <= metrics.DENSE_UP_TO else "diagonal"),
+        scale=prior_spread(target),
+        check_gradient=check_gradient and kernel.asks is not Asks.VALUE,
+        rtol=rtol,
+        random_seed=random_seed,
+        start=start,
+        starts=tuple(np.asarray(z, dtype=float) for z in starts),
+        tuned=tuple(tuned),
+    )
 
 
 def _basins(
@@ -228,6 +298,8 @@ def _seat(index: int, target: Target, settings: Settings, stop: threading.Event)
 
 
 def _reason(error: BaseException) -> str:
+    if isinstance(error, Died):
+        return str(error)
     first = (str(error).splitlines() or [""])[0]
     return f"{type(error).__name__}: {first}"
 

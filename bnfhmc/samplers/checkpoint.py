@@ -14,6 +14,7 @@ import numpy as np
 
 from bnfhmc.errors import InputError, Mistake
 from bnfhmc.posterior import Evaluation
+from bnfhmc.samplers.basins import Basin
 from bnfhmc.samplers.chain import Chain, Cost, Progressed, Settings
 from bnfhmc.samplers.curvature import Curvature
 from bnfhmc.samplers.draws import STATS, Search, Trace
@@ -24,12 +25,12 @@ from bnfhmc.samplers.starts import Start
 from bnfhmc.samplers.warmup import Adaptation, DualAveraging
 
 FORMAT = 1
-MANIFEST, SEARCH = "run.json", "search.json"
+MANIFEST, SEARCH, STOP = "run.json", "search.json", "stop"
 
 # What a file may hold besides arrays, numbers, texts, lists and dictionaries.
 KINDS = {
     kind.__name__: kind
-    for kind in (Adaptation, Cost, Curvature, DualAveraging, Metric, Moments, Point, Progressed, Tally, Tuning)
+    for kind in (Adaptation, Basin, Cost, Curvature, DualAveraging, Metric, Moments, Point, Progressed, Tally, Tuning)
 }
 
 # What reading a file that is damaged, or that is somebody else's, raises.
@@ -87,6 +88,14 @@ class Checkpoint:
         except BAD as error:
             raise InputError(Mistake(f"cannot be read: {error}", "the run has to begin anew", self.folder / MANIFEST)) from None
 
+    def ask_to_end(self) -> None:
+        """Ask whoever works on the run's chains, on any machine, to end soon."""
+        (self.folder / STOP).touch()
+
+    def is_asked_to_end(self) -> bool:
+        """Whether the run is to end soon."""
+        return (self.folder / STOP).exists()
+
     def save_search(self, search: Search) -> None:
         """Write what the search for modes found, before any chain has a file."""
         _replace(self.folder / SEARCH, json.dumps(search._asdict()).encode())
@@ -111,6 +120,7 @@ class Checkpoint:
         return found
 
     def _say(self, asked: Mapping[str, Any]) -> None:
+        (self.folder / STOP).unlink(missing_ok=True)
         said = {"format": FORMAT, "about": dict(self.about), **encode(dict(asked), None)}
         _replace(self.folder / MANIFEST, json.dumps(said, indent=1).encode())
 

@@ -48,7 +48,7 @@ OF_METHODS: Mapping[str, frozenset[str]] = {
 }
 
 # Those that nutpie, which has its own starts, warm-up and metric, cannot take.
-NOT_OF_NUTPIE = ("metric", "warmup_from", "time_limit")
+NOT_OF_NUTPIE = ("metric", "warmup_from", "time_limit", "scheduler")
 
 
 def method_of(kernel: Kernel) -> str:

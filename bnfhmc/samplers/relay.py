@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import final
 
@@ -22,7 +22,8 @@ class Relay:
     """A run of chains.
 
     ``died``: the exception that ended a chain; ``interrupted``, ``out_of_time``: what ended the run early; ``unsaved``: why
-    the last checkpoint could not be written. `stop`: what ends every chain at its next solve.
+    the last checkpoint could not be written. `stop`: what ends every chain at its next solve. `is_asked_to_end`: is looked at
+    now and then, and ends the run after the draws in hand.
     """
 
     def __init__(
@@ -32,6 +33,7 @@ class Relay:
         checkpoint: Checkpoint | None,
         time_limit: float | None,
         stop: threading.Event,
+        is_asked_to_end: Callable[[], bool] | None = None,
     ):
         self.chains, self.died = tuple(chains), dict[Chain, BaseException]()
         self.interrupted = self.out_of_time = False
@@ -41,6 +43,7 @@ class Relay:
         self._deadline = None if time_limit is None else time.monotonic() + time_limit
         # Threads begin when all of them are there: one that an interrupt leaves unknown to its pool has then nothing to do.
         self._begin, self._pausing = threading.Event(), threading.Event()
+        self._is_asked_to_end, self._looks = is_asked_to_end, 0.0
         self._saved = dict.fromkeys(chains, time.monotonic())
 
     def run(self, threads: int) -> None:
@@ -107,6 +110,10 @@ class Relay:
         return self._checkpoint is not None and time.monotonic() - self._saved[chain] >= self._checkpoint.every
 
     def _late(self) -> bool:
-        if self._deadline is not None and time.monotonic() >= self._deadline:
+        now = time.monotonic()
+        if self._deadline is not None and now >= self._deadline:
             self.out_of_time = True
+        if self._is_asked_to_end is not None and now >= self._looks:
+            self._looks = now + TURN
+            self.out_of_time = self.out_of_time or self._is_asked_to_end()
         return self.out_of_time
