@@ -190,7 +190,7 @@ def measured(name: str, target: Any, options: argparse.Namespace, reference: np.
     az = load_arviz()
     data = az.convert_to_dataset(ran.z)
     bulk, tail = (az.ess(data, method=kind).x.values.min() for kind in ("bulk", "tail"))
-    solves = ran.gradients or ran.values
+    solves = ran.gradients if ran.gradients > ran.values else ran.gradients + ran.values
     return {
         "method": name,
         "ESS": float(bulk),

@@ -36,7 +36,7 @@ def kill_a_worker(cluster, checkpoint, killed):
 
 @pytest.mark.slow
 def test_the_draws_are_the_same_though_a_worker_is_killed(conf, tmp_path, cluster):  # noqa: F811
-    conf.write_text(conf.read_text().replace("num_samples = 60", "num_samples = 4000") + "checkpoint_interval = 0.1\n")
+    conf.write_text(conf.read_text().replace("num_samples = 60", "num_samples = 1500") + "checkpoint_interval = 0.1\n")
     start(conf, tmp_path / "here", chains=3)
     killed = []
     killer = threading.Thread(target=kill_a_worker, args=(cluster, tmp_path / "away" / "checkpoint", killed), daemon=True)
@@ -58,7 +58,7 @@ def test_a_run_begun_here_goes_on_there(conf, tmp_path, cluster):  # noqa: F811
 @pytest.mark.slow
 def test_a_time_limit_ends_a_run_there(conf, tmp_path, cluster):  # noqa: F811
     told = []
-    settings = {"num_samples": 100_000, "time_limit": 2.0, "executor": "dask", "scheduler": cluster.scheduler_address}
+    settings = {"num_samples": 100_000, "time_limit": 4.0, "executor": "dask", "scheduler": cluster.scheduler_address}
     runs.run(runs.with_settings(bnfhmc.load(conf), **settings), tmp_path / "out", quiet=True, tell=told.append)
     assert 0 < z(tmp_path / "out").shape[1] < 100_000
     assert any(note.startswith("out of time") for note in told)

@@ -48,6 +48,8 @@ checkpoint_interval = 0
     assert (s.method, s.engine, s.metric, s.path_length) == ("hmc", "blackjax", "dense", 1.5)
     assert (Path(s.start), s.warmup_from) == (folder.path / "starts here.txt", folder.path / "../earlier")
     assert (s.time_limit, s.checkpoint_interval) == (3600.0, 0.0)
+    s = folder.load(fit + "executor = dask\nscheduler = tcp://10.0.0.5:8786\n").settings
+    assert (s.executor, s.scheduler) == ("dask", "tcp://10.0.0.5:8786")
     for word in ("map", "Prior"):
         assert folder.load(fit + f"start = {word}\n").settings.start == word.lower()
     assert folder.load(fit + "max_tree_depth = 7\n").settings.max_tree_depth == 7
@@ -63,6 +65,9 @@ def test_methods(folder, fit, method):
     ("mala", "max_tree_depth = 8", "'max_tree_depth = 8' belongs to nuts; delete the line"),
     ("fisher_mala", "metric = dense", "'metric = dense' belongs to hmc and mala and nuts and rwm; delete the line"),
     ("rwm", "engine = nutpie", "'engine = nutpie' is not one that rwm has: own; delete the line"),
+    ("nuts", "executor = dask", "'executor = dask' says half of it; type both 'executor = dask' and 'scheduler = <address>'"),
+    ("nuts", "scheduler = tcp://h:1",
+     "'scheduler = tcp://h:1' says half of it; type both 'executor = dask' and 'scheduler = <address>'"),
     ("nuts", "engine = stan", "'engine = stan': it should be 'own', 'blackjax' or 'nutpie'"),
 ])  # fmt: skip
 def test_settings_of_other_methods_are_refused(folder, fit, method, line, what):
