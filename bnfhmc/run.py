@@ -392,7 +392,8 @@ def _write(folder: ResultFolder, posterior: Posterior, draws: Draws, started: st
         kept = f"{folder.path} holds the draws, but no log_likelihood: at one of them {failure}"
         raise FailedSolve(failure.kind, kept) from failure
     summary = summarize(posterior.names, theta)
-    verdict = judge(Evidence.of(summary, settings, draws))
+    made = settings.model_copy(update={"num_samples": draws.z.shape[1]})
+    verdict = judge(Evidence.of(summary, made, draws))
     held = satisfaction(posterior, draws.z)
     used = settings.model_copy(update={"random_seed": draws.random_seed, "output_dir": folder.path})
     record = run_json.finished(

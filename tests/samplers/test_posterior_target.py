@@ -37,6 +37,32 @@ begin groups
     1 A 1
 end groups
 """
+CHAIN_NET = """begin parameters
+    1 k1  0.8
+    2 k2  0.3
+end parameters
+begin species
+    1 A() 10
+    2 B() 0
+end species
+begin reactions
+    1 1 2 k1
+    2 2 0 k2
+end reactions
+begin groups
+    1 B 2
+end groups
+"""
+CHAIN = """edition = 2
+fit_type = nuts
+model: chain.net
+experiment: d1, data: d1.exp
+noise_model = lnnormal, sigma = fit s
+parameter: k1, prior: normal, parameter_scale: ln, mean: 0, sd: 0.5
+parameter: k2, prior: normal, parameter_scale: ln, mean: -1, sd: 0.5
+parameter: s, prior: normal, parameter_scale: ln, mean: -2, sd: 0.5
+"""
+TIMES = np.array([0.5, 1.0, 2.0, 3.0, 5.0, 8.0])
 ERRORS = {0.5: 0.3, 1: -0.2, 2: 0.1, 4: 0.2}
 DATA = "# time A\n" + "".join(f"{t} {10 * np.exp(-0.5 * t) + e}\n" for t, e in ERRORS.items())
 
@@ -145,12 +171,33 @@ def test_clones_do_not_share_a_posterior(decay, places):
     assert other.evaluate_curved(places[0]).logp == target.evaluate_curved(places[0]).logp
 
 
+@pytest.fixture(scope="module")
+def examples(decay, tmp_path_factory):
+    """Influenza, a decay seen at four times, and a chain of two reactions seen with noise that is proportional."""
+    folder = tmp_path_factory.mktemp("chain")
+    (folder / "chain.net").write_text(CHAIN_NET)
+    y = 10 * 0.8 / (0.8 - 0.3) * (np.exp(-0.3 * TIMES) - np.exp(-0.8 * TIMES))
+    noisy = y * np.exp(0.1 * np.random.default_rng(4).standard_normal(len(TIMES)))
+    (folder / "d1.exp").write_text("# time B\n" + "".join(f"{t} {v}\n" for t, v in zip(TIMES, noisy, strict=True)))
+    (folder / "fit.conf").write_text(CHAIN)
+    return {
+        "influenza": bnfhmc.Posterior(bnfhmc.load(ROOT / "examples" / "influenza" / "influenza.conf")),
+        "decay": decay,
+        "chain": bnfhmc.Posterior(bnfhmc.load(folder / "fit.conf")),
+    }
+
+
+@pytest.fixture(scope="module")
+def of_nuts(examples):
+    return {name: draws_of(posterior, "nuts", 1500) for name, posterior in examples.items()}
+
+
 @pytest.mark.slow
+@pytest.mark.parametrize("example", ["influenza", "decay", "chain"])
 @pytest.mark.parametrize("method", ["hmc", "mala", "fisher_mala", "rwm", "ensemble", "blackjax", "nutpie"])
-def test_every_kernel_finds_the_posterior_of_the_influenza_example(method):
+def test_every_kernel_finds_the_same_posterior(method, example, examples, of_nuts):
     """Means and sds beside those of NUTS, within five standard errors of both; ESS by batches of the chains."""
-    posterior = bnfhmc.Posterior(bnfhmc.load(ROOT / "examples" / "influenza" / "influenza.conf"))
-    of_nuts = draws_of(posterior, "nuts", 1000)
+    posterior, of_nuts = examples[example], of_nuts[example]
     engine = method if method in ("blackjax", "nutpie") else None
     if engine == "nutpie":
         pytest.importorskip("nutpie", reason="nutpie is not installed")
