@@ -16,6 +16,7 @@ its own window adaptation of a dense metric. The rest is this package.
 from __future__ import annotations
 
 import argparse
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
@@ -268,7 +269,10 @@ def main() -> None:
                 reference = None
                 if options.reference:
                     reference = ours("nuts", target, 10 * options.draws, options.seed + 1000, 10 * options.seconds).z
-                rows = [measured(name, target, options, reference) for name in options.method or [*METHODS, *RIVALS]]
+                rows = []
+                for name in options.method or [*METHODS, *RIVALS]:
+                    rows.append(measured(name, target, options, reference))
+                    print(*(f"{k} {v}" for k, v in rows[-1].items() if v != ""), sep=", ", file=sys.stderr, flush=True)
             printed(str(getattr(case, "stem", case)), rows)
             everything += [{"case": str(case), **row} for row in rows]
             saved(options.json, "samplers", everything)

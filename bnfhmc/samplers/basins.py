@@ -23,8 +23,8 @@ from bnfhmc.samplers.starts import Start
 NEAR = 1e-3
 MOST = 100
 
-# No step is longer than this, in widths of the prior.
-LONGEST = 2.0
+# No step is longer than this in any direction, in widths of the prior.
+LONGEST = 1.0
 
 # A start that cannot be solved, or is too far down, is moved so much nearer to its mode.
 NEARER = 0.7
@@ -34,8 +34,8 @@ NEARER = 0.7
 SAME = 0.5
 NEIGHBOURS = 4.0
 
-# A mode this far below the best in log π gets no chain.
-FAR_BELOW = 20.0
+# A mode with less than this of the mass of the best one, as normal densities have it, gets no chain.
+NEGLIGIBLE = 1e-4
 
 # How much wider than the normal density at its mode the starts are spread, so that R-hat still tells something.
 OVERDISPERSED = 1.5
@@ -70,7 +70,8 @@ def climb(host: Host, z: Float[np.ndarray, " d"], scale: Float[np.ndarray, " d"]
             break
         step = slope / (bent + damping)
         promised = float(slope @ step - 0.5 * step @ (bent * step))
-        step *= min(1.0, LONGEST / float(np.linalg.norm(step)))
+        # Each direction by itself: a noise parameter that a poor fit drives upwards would else leave no room for the others.
+        step = np.clip(step, -LONGEST, LONGEST)
         there = host.evaluate_curved(z + scale * (V @ step))
         gain = (there.logp - at.logp) / max(promised, 1e-300) if there.status == "ok" else -math.inf
         if gain > 0.0:
@@ -109,9 +110,14 @@ def found_again(climbed: Iterable[Basin | None]) -> bool:
     return best is not None and sum(same_mode(best, basin) for basin in ends) > 1
 
 
-def worth_a_chain(modes: Sequence[Basin]) -> tuple[Basin, ...]:
-    """Of the modes, the highest first, those not far below it."""
-    return tuple(mode for mode in modes if mode.logp >= modes[0].logp - FAR_BELOW)
+def worth_a_chain(modes: Sequence[Basin], scale: Float[np.ndarray, " d"]) -> tuple[Basin, ...]:
+    """Of the modes those with more than a negligible mass by Laplace's approximation, the heaviest first.
+
+        log mass = log π(z) − ½ log det|H|, up to a constant
+    """
+    masses = [mode.logp - 0.5 * _log_det(mode, scale) for mode in modes]
+    order = sorted(range(len(modes)), key=lambda i: -masses[i])
+    return tuple(modes[i] for i in order if masses[i] >= masses[order[0]] + math.log(NEGLIGIBLE))
 
 
 def start_in(
@@ -153,6 +159,13 @@ def _eigen(curvature: Curvature, scale: np.ndarray) -> tuple[np.ndarray, np.ndar
         return np.ones(len(scale)), np.eye(len(scale))
     w, V = np.linalg.eigh(0.5 * (H + H.T))
     return w, V
+
+
+def _log_det(mode: Basin, scale: np.ndarray) -> float:
+    if mode.curvature is None:
+        return 0.0
+    w, _ = _eigen(mode.curvature, scale)
+    return float(np.log(np.maximum(np.abs(w), metrics.FLATTEST)).sum())
 
 
 def _climb_by_gradient(host: Host, z: np.ndarray, scale: np.ndarray) -> Basin:

@@ -107,7 +107,7 @@ def run_chains(
     with progress.watching(rows) if progress is not None else nullcontext():
         new = _restored(seats, settings, checkpoint, resume, stop)
         if modes and start == "map":
-            basins, search = worth_a_chain(sorted(modes, key=lambda mode: -mode.logp)), Search()
+            basins, search = worth_a_chain(modes, settings.scale), Search()
         else:
             basins, search = _basins(new, target, settings, threads, stop, rows, checkpoint)
         relay = Relay(seats, settings, checkpoint, time_limit, stop)
@@ -218,7 +218,7 @@ def _basins(
     search = Search(sum(host.tally.gradients for host in hosts), tuple(mode.logp for mode in modes))
     if checkpoint is not None:
         checkpoint.save_search(search)
-    return worth_a_chain(modes), search
+    return worth_a_chain(modes, settings.scale), search
 
 
 def _restored(

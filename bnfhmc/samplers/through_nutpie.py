@@ -130,7 +130,7 @@ def _starts(
     found, basins = list[Start](), tuple[Basin, ...]()
     if start == "map":
         draws = [target.sample_start(stream(seed, i, CLIMBS)) for i in range(CLIMBED)]
-        basins = worth_a_chain(distinct(climb(host, np.asarray(z, dtype=float), scale) for z in draws))
+        basins = worth_a_chain(distinct(climb(host, np.asarray(z, dtype=float), scale) for z in draws), scale)
     for i in range(chains):
         rng = stream(seed, i, START)
         near = start_in(basins, host, scale, rng, chain=i)

@@ -55,8 +55,39 @@ def at(logp, *z):
 def test_a_mode_that_was_found_twice_is_one_and_a_poor_one_is_none():
     found = distinct([at(-3.0, 1), None, at(-1.0, 0), at(-1.02, 0.01), at(-40.0, 9)])
     assert [basin.logp for basin in found] == [-1.0, -3.0, -40.0]
-    assert worth_a_chain(found) == found[:2]
-    assert worth_a_chain(distinct([None])) == ()
+    assert worth_a_chain(found, np.ones(1)) == found[:2]
+    assert worth_a_chain(distinct([None]), np.ones(1)) == ()
+
+
+def test_a_wide_mode_outweighs_a_narrow_one_that_is_higher():
+    narrow, wide = (Basin(np.zeros(1), logp, Curvature(np.diag([h]), np.zeros(1))) for logp, h in ((0.0, 1e12), (-5.0, 1.0)))
+    assert worth_a_chain([narrow, wide], np.ones(1)) == (wide, narrow)
+    assert worth_a_chain([narrow._replace(logp=-10.0), wide], np.ones(1)) == (wide,)
+
+
+def test_a_noise_parameter_does_not_outrun_the_others():
+    """Far from the data the noise rises first; a climb that followed it alone would end where the data mean nothing."""
+    t = np.linspace(0.5, 4.0, 12)
+    y = 3.0 * np.exp(-0.7 * t)
+
+    def parts(z):
+        a, k, s = 3.0 * np.exp(z[0]), 0.7 * np.exp(z[1]), np.exp(z[2]) * 0.05
+        f = a * np.exp(-k * t)
+        return (f - y) / s, np.stack([f, -k * t * f, 0 * t]).T / s, s
+
+    def logp(z):
+        rho, J, _ = parts(z)
+        grad = -J.T @ rho - 0.02 * z
+        grad[2] += rho @ rho - len(t)
+        return -0.5 * rho @ rho - len(t) * z[2] - 0.01 * z @ z, grad
+
+    def curvature(z):
+        _, J, _ = parts(z)
+        return J.T @ J + np.diag([0.0, 0.0, 2.0 * len(t)]), np.full(3, 0.02)
+
+    target = ClosedForm(3, logp, (), curvature)
+    basin = climb(host(target), np.array([1.5, 1.5, 0.0]), np.full(3, 2.0))
+    np.testing.assert_allclose(basin.z[:2], 0.0, atol=0.05)
 
 
 def test_mirrored_modes_are_two():
