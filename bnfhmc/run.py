@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from bnfhmc.report.verdict import Verdict
     from bnfhmc.samplers.checkpoint import Checkpoint
     from bnfhmc.samplers.draws import Draws
-    from bnfhmc.samplers.kernels.protocol import Kernel
 
 CHECKPOINT = "checkpoint"  # the folder within a result folder that a run goes on from
 
@@ -213,7 +212,9 @@ def _run(
         used, learnt = (kept.method(), {}) if resumed else _chosen(posterior, s.random_seed, tell)
         options |= learnt
     if s.executor == "dask":
-        options["away"] = _on_cluster(problem, used, kept)
+        from bnfhmc.cluster import on_cluster
+
+        options["away"] = on_cluster(problem, used, kept)
     draws = _method(used)(
         posterior, cores=cores, progress=not quiet, chains=s.chains, num_warmup=s.num_warmup,
         num_samples=s.num_samples, target_accept=s.target_accept, random_seed=s.random_seed, **options,
@@ -279,53 +280,6 @@ def _checkpoint(output_dir: Path, problem: Problem | None = None) -> Checkpoint:
     }  # fmt: skip
     every = {} if problem is None else {"every": problem.settings.checkpoint_interval}
     return Checkpoint(output_dir / CHECKPOINT, about=about, **every)
-
-
-def _on_cluster(problem: Problem, method: str, kept: Checkpoint) -> Callable[..., Sequence[str]]:
-    """What has the chains of a run worked on by the workers of a dask scheduler."""
-    from bnfhmc.samplers.checkpoint import encode
-    from bnfhmc.samplers.executors import Dask
-
-    s = problem.settings
-    if problem.path is None or s.scheduler is None:
-        hint = "a run on a cluster is of a configuration, and by 'executor = dask' and 'scheduler = <address>'"
-        raise InputError(Mistake("the workers would not know what to run", hint, problem.path))
-    told = {
-        "file": str(problem.path.resolve()), "settings": s.model_dump(mode="json"), "method": method,
-        "folder": str(kept.folder.resolve()),
-    }  # fmt: skip
-
-    def away(indices: Sequence[int], basins: Sequence[Any], settings: Any) -> Sequence[str]:
-        asked = {
-            name: getattr(settings, name)
-            for name in ("num_warmup", "num_samples", "metric", "check_gradient", "rtol", "random_seed", "start")
-        }
-        drawn = encode({"starts": settings.starts, "tuned": settings.tuned, "basins": basins}, None)
-        tasks = [told | {"index": i, "asked": asked, **drawn} for i in indices]
-        return Dask(str(s.scheduler)).map(chain_on_worker, tasks, kept.ask_to_end)
-
-    return away
-
-
-def chain_on_worker(task: Mapping[str, Any]) -> str:
-    """Move one chain of a run on to its end, on a worker that shares the file system: the model is built from its files.
-
-    The chain is left in its checkpoint; why it died is returned, or an empty text.
-    """
-    from bnfhmc.posterior import Posterior
-    from bnfhmc.problem import Settings
-    from bnfhmc.read import load
-    from bnfhmc.samplers.chains import run_chain
-    from bnfhmc.samplers.checkpoint import Checkpoint, decode
-    from bnfhmc.samplers.posterior_target import as_target
-
-    s = Settings.model_validate(task["settings"])
-    posterior = Posterior(replace(load(Path(task["file"])), settings=s))
-    options = {name: decode(task[name], {}) for name in ("starts", "tuned", "basins")}
-    return run_chain(
-        task["index"], Method(task["method"]).kernel(**s.model_dump()), as_target(posterior),
-        Checkpoint(Path(task["folder"]), every=s.checkpoint_interval), time_limit=s.time_limit, **task["asked"], **options,
-    )  # fmt: skip
 
 
 def _beginnings(posterior: Posterior) -> dict[str, Any]:
@@ -421,6 +375,7 @@ class Method:
         from rich.console import Console
 
         from bnfhmc.samplers.chains import run_chains
+        from bnfhmc.samplers.methods import make_kernel
         from bnfhmc.samplers.posterior_target import as_target
         from bnfhmc.samplers.progress import progress_on
 
@@ -429,22 +384,11 @@ class Method:
             from bnfhmc.samplers.through_nutpie import run_nutpie
 
             return run_nutpie(self.name, target, target_accept=target_accept, max_tree_depth=max_tree_depth, **settings)
-        kernel = self.kernel(
-            engine=engine, target_accept=target_accept, max_tree_depth=max_tree_depth, path_length=path_length
+        kernel = make_kernel(
+            self.name, engine, target_accept=target_accept, max_tree_depth=max_tree_depth, path_length=path_length
         )
         shown = progress_on(Console()) if progress else None
         return run_chains(kernel, target, progress=shown, rtol=posterior.rtol, **settings)
-
-    def kernel(
-        self, *, engine: str | None = None, target_accept: float = 0.8, max_tree_depth: int | None = None,
-        path_length: float | None = None, **others: Any,
-    ) -> Kernel:  # fmt: skip
-        """The kernel that the settings of a run ask for."""
-        from bnfhmc.samplers.methods import OWN, make_kernel
-
-        return make_kernel(
-            self.name, engine or OWN, target_accept=target_accept, max_tree_depth=max_tree_depth, path_length=path_length
-        )
 
 
 METHODS: dict[str, Callable[..., Draws]] = {
