@@ -77,6 +77,15 @@ Output = Annotated[
 AllowCallable = Annotated[
     bool, typer.Option("--allow-callable", help="Let 'objective = callable' in CONF import and run Python code.")
 ]
+MaxTime = Annotated[
+    float | None,
+    typer.Option("--max-time", min=0.0, metavar="SECONDS", show_default=False,
+                 help="End after so many seconds with the draws there are; 'bnfhmc resume' goes on."),
+]  # fmt: skip
+Scheduler = Annotated[
+    str | None,
+    typer.Option(metavar="ADDRESS", show_default=False, help="Have the chains on the workers of a dask scheduler."),
+]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 
 
@@ -121,6 +130,14 @@ def run(
     ] = None,
     num_warmup: Annotated[int | None, typer.Option(min=0, metavar="N", help="Replaces num_warmup of CONF.")] = None,
     num_samples: Annotated[int | None, typer.Option(min=1, metavar="N", help="Replaces num_samples of CONF.")] = None,
+    engine: Annotated[
+        str | None, typer.Option(metavar="ENGINE", show_default=False, help="own, blackjax or nutpie. Replaces engine of CONF.")
+    ] = None,
+    start: Annotated[
+        str | None, typer.Option(metavar="START", show_default=False, help="prior, map or a file. Replaces start of CONF.")
+    ] = None,
+    max_time: MaxTime = None,
+    scheduler: Scheduler = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the finished run in the folder.")] = False,
     cores: Annotated[int | None, typer.Option(min=1, metavar="N", help="CPU cores to use. [default: all]")] = None,
     seed: Annotated[int | None, typer.Option(min=0, metavar="N", help="Replaces random_seed of CONF.")] = None,
@@ -150,12 +167,15 @@ def run(
         from bnfhmc import fit_run as fits
         from bnfhmc import run as runs
 
-        methods = (*runs.METHODS, *sorted(fits.OPTIMIZERS))
+        methods = (*runs.METHODS, runs.AUTO, *sorted(fits.OPTIMIZERS))
         if method is not None and method not in methods:
             known = f"the methods are {', '.join(methods)}"
             raise InputError(Mistake(f"unknown method '{method}'", nearest(method, methods) or known, "--method"))
-        given = {"chains": chains, "num_warmup": num_warmup, "num_samples": num_samples, "random_seed": seed}
-        first = runs.with_settings(bnfhmc.load(conf, allow_callable=allow_callable), method=method, **given)
+        first = runs.with_settings(
+            bnfhmc.load(conf, allow_callable=allow_callable), method=method, chains=chains, num_warmup=num_warmup,
+            num_samples=num_samples, random_seed=seed, engine=engine, start=start, time_limit=max_time,
+            scheduler=scheduler, executor=None if scheduler is None else "dask",
+        )  # fmt: skip
         problems = [fits.asked(first, method, starts)]
         problems += [bnfhmc.load(path, allow_callable=allow_callable) for path in then or ()]
         console, converged = _console(), True
@@ -173,6 +193,52 @@ def run(
             _tell(console, outcome, quiet)
             converged = outcome.verdict.converged
         if not converged:
+            raise typer.Exit(ExitCode.NOT_CONVERGED)
+
+
+@app.command()
+def resume(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", show_default=False, help="The result folder of a run.")],
+    num_samples: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="N", show_default=False, help="Draws a chain in all; may be more than it was asked for."),
+    ] = None,
+    max_time: MaxTime = None,
+    scheduler: Scheduler = None,
+    cores: Annotated[int | None, typer.Option(min=1, metavar="N", help="CPU cores to use. [default: all]")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the verdict only.")] = False,
+    allow_callable: AllowCallable = False,
+    debug: Debug = False,
+) -> None:
+    """Go on with a run that was stopped, or add draws to a finished one.
+
+    The draws are those of a run that was never stopped, bit for bit. What it is a run of is read again from the files of its
+    configuration, which have to be what they were.
+
+    \b
+    Example:
+      bnfhmc resume results
+      bnfhmc resume results --num-samples 5000 --max-time 3600
+    \b
+    Ends as run does:
+      0  converged
+      3  finished, or out of time, but not converged
+      2  a bad command; no run in the folder; or its files have changed
+      1  another error
+    """
+    with _exit_codes(debug):
+        import bnfhmc
+        from bnfhmc import run as runs
+
+        def load(path: Path) -> Problem:
+            return bnfhmc.load(path, allow_callable=allow_callable)
+
+        outcome = runs.resume(
+            folder, load=load, num_samples=num_samples, time_limit=max_time, scheduler=scheduler, cores=cores, quiet=quiet,
+            tell=_say,
+        )  # fmt: skip
+        _tell(_console(), outcome, quiet)
+        if not outcome.verdict.converged:
             raise typer.Exit(ExitCode.NOT_CONVERGED)
 
 

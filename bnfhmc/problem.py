@@ -141,23 +141,35 @@ class Optimization(BaseModel):
     confidence: Annotated[float, Field(gt=0, lt=1)] = 0.95
 
 
+Sampler = Literal["nuts", "hmc", "mala", "fisher_mala", "ensemble", "rwm", "auto"]
+
+
 class Settings(BaseModel):
     """How to run: what a configuration says besides the problem itself.
 
     ``then``: methods that run after the first, each from what the one before it has found. ``start``: where a run starts:
-    "prior", "map", or a file of an earlier fit; None takes "map" where least squares finds the mode and else "prior".
+    "prior", "map", or a file of an earlier run.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    method: Literal["nuts"] | Optimizer = "nuts"
+    method: Sampler | Optimizer = "nuts"
     then: tuple[str, ...] = ()
-    start: str | None = None
     optimization: Optimization = Optimization()
     chains: Annotated[int, Field(ge=1, le=10_000)] = 4
     num_warmup: Annotated[int, Field(ge=0)] = 1000
     num_samples: Annotated[int, Field(ge=1)] = 1000
     target_accept: Annotated[float, Field(gt=0, lt=1)] = 0.8
+    engine: Literal["own", "blackjax", "nutpie"] | None = None
+    metric: Literal["dense", "diagonal"] | None = None
+    max_tree_depth: Annotated[int, Field(ge=1, le=20)] | None = None
+    path_length: Annotated[float, Field(gt=0)] | None = None
+    start: Annotated[str, Field(min_length=1)] = "map"
+    warmup_from: Path | None = None
+    time_limit: Annotated[float, Field(gt=0)] | None = None
+    executor: Literal["local", "dask"] = "local"
+    scheduler: Annotated[str, Field(min_length=1)] | None = None
+    checkpoint_interval: Annotated[float, Field(ge=0)] = 30.0
     random_seed: Annotated[int, Field(ge=0)] | None = None
     output_dir: Path | None = None
     rtol: Annotated[float, Field(gt=0, lt=1)] = 1e-8

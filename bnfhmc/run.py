@@ -2,25 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bnfhmc.errors import FailedSolve, nearest
+from bnfhmc.errors import FailedSolve, InputError, Mistake, nearest
 from bnfhmc.samplers.cores import usable_cores
 
 if TYPE_CHECKING:
+    import numpy as np
     from arviz import InferenceData
+    from jaxtyping import Float
 
     from bnfhmc.posterior import Posterior
-    from bnfhmc.problem import Problem, Settings
+    from bnfhmc.problem import Problem
     from bnfhmc.report.constraints import Held
     from bnfhmc.report.folder import ResultFolder
     from bnfhmc.report.summary import Summary
     from bnfhmc.report.verdict import Verdict
+    from bnfhmc.samplers.chains import NearModes
+    from bnfhmc.samplers.checkpoint import Checkpoint
     from bnfhmc.samplers.draws import Draws
+
+CHECKPOINT = "checkpoint"  # the folder within a result folder that a run goes on from
+
+# Settings that a method takes where they are given, and has defaults for where they are not.
+OPTIONS = ("engine", "metric", "max_tree_depth", "path_length", "time_limit")
+STARTS = ("prior", "map")
+OFF_THE_END = 1e-3  # of a prior's mass
+
+AUTO, PILOTED = "auto", ("nuts", "hmc", "rwm")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,19 +58,36 @@ def sample(
     random_seed: int | None = None,
     cores: int | None = None,
     progress: bool = False,
+    engine: str | None = None,
+    metric: str | None = None,
+    max_tree_depth: int | None = None,
+    path_length: float | None = None,
+    start: str = "map",
+    starts: Sequence[Float[np.ndarray, " d"]] | None = None,
+    tuned: Path | None = None,
+    time_limit: float | None = None,
 ) -> InferenceData:
     """Draws from the posterior, z ~ π, as arviz.InferenceData in θ.
 
     method: a key of METHODS.
     chains: how many; each has its own start.
-    num_warmup, num_samples: draws a chain.
-    target_accept: the mean acceptance that the step size is tuned to, in (0, 1).
+    num_warmup: at most so many draws a chain to learn step size and metric from; it ends when both have settled.
+    num_samples: draws a chain after it.
+    target_accept: the mean acceptance that the step size of nuts and hmc is tuned to, in (0, 1).
     random_seed: the same seed gives the same draws whatever the number of cores; None draws one and records it.
     cores: threads at once; None takes all that the process may use.
     progress: show how far each chain is.
+    engine: "own", or another program that has the method: "blackjax" (nuts, hmc, mala), "nutpie" (nuts).
+    metric: "dense" or "diagonal"; None is dense up to a thousand parameters.
+    max_tree_depth: of nuts, whose trajectories have at most 2^depth − 1 steps.
+    path_length: of hmc, in units of the posterior's width.
+    start: "map" starts the chains around the modes, every fourth one far out; "prior" from draws of the priors.
+    starts: points u for the chains to start from instead, in turn.
+    tuned: the result folder of an earlier run, whose step sizes and metrics the chains begin with.
+    time_limit: seconds after which the run ends with the draws it has.
 
     Groups: posterior, unconstrained_posterior, sample_stats, log_likelihood, observed_data, and those of the warm-up.
-    The log likelihood costs one solve without sensitivities a draw.
+    The log likelihood costs one solve without sensitivities a draw. An interrupt ends the run with the draws it has.
 
     Raises ValueError for an argument out of its domain, GradientMismatch where the gradient is wrong, and FailedSolve
     where the model cannot be solved again at a draw.
@@ -66,9 +97,20 @@ def sample(
 
     load_arviz()  # what cannot be imported is to say so before the first draw
     cores = cores or usable_cores()
+    options: dict[str, Any] = {
+        "engine": engine, "metric": metric, "max_tree_depth": max_tree_depth, "path_length": path_length,
+        "time_limit": time_limit, "start": start,
+        "starts": None if starts is None else [posterior.z_from_u(u) for u in starts],
+        "tuned": None if tuned is None else _tunings(tuned, posterior.names),
+    }  # fmt: skip
+    if start == "map" and starts is None:
+        options["near_modes"] = _near_modes(posterior, cores, lambda note: None)
+    if method == AUTO:
+        method, learnt = _chosen(posterior, random_seed, lambda note: None)
+        options |= learnt
     draws = _method(method)(
         posterior, cores=cores, progress=progress, chains=chains, num_warmup=num_warmup, num_samples=num_samples,
-        target_accept=target_accept, random_seed=random_seed,
+        target_accept=target_accept, random_seed=random_seed, **{k: v for k, v in options.items() if v is not None},
     )  # fmt: skip
     loglik = log_likelihood(posterior, draws.z, cores)
     return to_inference_data(posterior, draws, loglik=loglik, attrs=_attrs(method, draws))
@@ -85,13 +127,76 @@ def run(
 ) -> Outcome:
     """Sample a problem as its settings say, and write posterior.nc, samples.txt and run.json into `output_dir`.
 
-    overwrite: replace a finished run there; until the last draw is made the old files stay as they are. quiet: show no
-    progress. tell: takes what is worth saying before the run. Raises InputError where the folder must not be written to,
-    WriteError where a file cannot be, and what `sample` raises; where the log likelihood cannot be computed the draws are
-    kept and run.json says "unfinished".
+    overwrite: replace a run there; until the last draw is made the old files stay as they are. quiet: show no progress.
+    tell: takes what is worth saying before the run and after it. While it runs its chains are kept in ``checkpoint``,
+    from where `resume` goes on with them.
+
+    Raises InputError where the folder must not be written to, WriteError where a file cannot be, and what `sample`
+    raises; where the log likelihood cannot be computed the draws are kept and run.json says "unfinished". After an
+    interrupt the draws there are have been written, and KeyboardInterrupt is raised.
     """
-    from bnfhmc.posterior import Posterior
     from bnfhmc.report.folder import claim
+
+    kept = output_dir / CHECKPOINT
+    if kept.exists() and not overwrite:
+        hint = f"type 'bnfhmc resume {output_dir}' to go on with it, --overwrite to replace it, or -o DIR to write elsewhere"
+        raise InputError(Mistake("the folder holds a run", hint, output_dir))
+    with claim(output_dir, overwrite) as folder, _to_be_resumed(output_dir, tell):
+        return _run(problem, folder, cores, quiet, tell, resumed=False)
+
+
+def resume(
+    output_dir: Path,
+    *,
+    load: Callable[[Path], Problem] | None = None,
+    num_samples: int | None = None,
+    time_limit: float | None = None,
+    scheduler: str | None = None,
+    cores: int | None = None,
+    quiet: bool = False,
+    tell: Callable[[str], None] = lambda note: None,
+) -> Outcome:
+    """Go on with the run in a result folder, wherever it was stopped, and write its files.
+
+    It ends with the very draws of a run that was never stopped. load: reads the configuration that the run is of; None
+    takes `bnfhmc.load`. num_samples: draws a chain in all; with more than a finished run has, the rest is added to
+    them. time_limit: seconds from here on; the one that the run was given counts no more. scheduler: the address of the
+    dask scheduler whose workers have the chains; None has them here. The rest, and what is raised, as in `run`;
+    InputError also where there is no run, or where its configuration, data or model are not what they were.
+    """
+    from bnfhmc.problem import Settings
+    from bnfhmc.report.folder import claim
+
+    if load is None:
+        from bnfhmc.read import load as read
+
+        load = read
+    about = _checkpoint(output_dir).asked().get("about", {})
+    if not about.get("file"):
+        hint = "only a run of a configuration can be gone on with from here"
+        raise InputError(Mistake("the run does not say what it is of", hint, output_dir))
+    problem = load(Path(about["file"]))
+    settings = Settings.model_validate(about["settings"])
+    settings = settings.model_copy(
+        update={
+            "num_samples": num_samples or settings.num_samples, "time_limit": time_limit, "scheduler": scheduler,
+            "executor": "local" if scheduler is None else "dask",
+        }
+    )  # fmt: skip
+    with claim(output_dir, overwrite=True) as folder, _to_be_resumed(output_dir, tell):
+        return _run(replace(problem, settings=settings), folder, cores, quiet, tell, resumed=True)
+
+
+def _run(
+    problem: Problem,
+    folder: ResultFolder,
+    cores: int | None,
+    quiet: bool,
+    tell: Callable[[str], None],
+    *,
+    resumed: bool,
+) -> Outcome:
+    from bnfhmc.posterior import Posterior
     from bnfhmc.report.quiet_arviz import load_arviz
 
     s = problem.settings
@@ -102,37 +207,69 @@ def run(
         for note in posterior.notes:
             tell(note)
     started = _now()
-    with claim(output_dir, overwrite) as folder:
-        load_arviz()
-        draws = _method(s.method)(
-            posterior, cores=cores, progress=not quiet, chains=s.chains, num_warmup=s.num_warmup,
-            num_samples=s.num_samples, target_accept=s.target_accept, random_seed=s.random_seed,
-            **_starts(posterior, s, cores, tell),
-        )  # fmt: skip
-        return _write(folder, posterior, draws, started, cores)
+    cores = cores or usable_cores()
+    load_arviz()
+    options = {name: value for name in OPTIONS if (value := getattr(s, name)) is not None}
+    kept = _checkpoint(folder.path, problem)
+    options |= {"checkpoint": kept, "resume": resumed}
+    options |= kept.told() if resumed else _beginnings(posterior)
+    if s.start == "map":
+        options["near_modes"] = _near_modes(posterior, cores, tell)
+    used: str = s.method
+    if used == AUTO:
+        used, learnt = (kept.method(), {}) if resumed else _chosen(posterior, s.random_seed, tell)
+        options |= learnt
+    if s.executor == "dask":
+        from bnfhmc.cluster import on_cluster
+
+        options["away"] = on_cluster(problem, used, kept)
+    draws = _method(used)(
+        posterior, cores=cores, progress=not quiet, chains=s.chains, num_warmup=s.num_warmup,
+        num_samples=s.num_samples, target_accept=s.target_accept, random_seed=s.random_seed, **options,
+    )  # fmt: skip
+    for index, why in (draws.died or {}).items():
+        tell(f"chain {index + 1} is not among the draws: {why}")
+    if draws.ended:
+        tell(f"{draws.ended}: {draws.z.shape[1]} of {s.num_samples} draws a chain are made; "
+             f"'bnfhmc resume {folder.path}' goes on")  # fmt: skip
+    outcome = _write(folder, posterior, draws, started, cores)
+    if draws.ended == "interrupted":
+        raise KeyboardInterrupt
+    return outcome
 
 
-def _starts(posterior: Posterior, s: Settings, cores: int, tell: Callable[[str], None]) -> dict[str, Any]:
-    """Where the chains start, in z, unless the prior says so: at the modes of a multistart, or those of an earlier fit."""
-    said = (s.start or ("map" if getattr(posterior, "least_squares", False) else "prior")).lower()
-    if said == "prior":
-        return {}
-    from bnfhmc.optimizers import map_starts, points_of, spread
-
-    seed = s.random_seed or 0
-    if said != "map":
-        points = points_of(Path(s.start or ""), posterior)
-        return {"starts": list(spread(posterior, points, s.chains, random_seed=seed).z)}
-    found = map_starts(posterior, s.chains, starts=s.optimization.starts, random_seed=seed, cores=cores)
-    for sentence in found.fit.sentences if found.fit is not None else ():
-        tell(sentence)
-    return {"starts": list(found.z)}
+@contextmanager
+def _to_be_resumed(output_dir: Path, tell: Callable[[str], None]) -> Iterator[None]:
+    """Say how to go on with a run that is ended from outside."""
+    try:
+        yield
+    except (KeyboardInterrupt, TimeoutError):
+        if (output_dir / CHECKPOINT).exists():
+            tell(f"type 'bnfhmc resume {output_dir}' to go on with the run")
+        raise
 
 
 def with_settings(problem: Problem, **settings: Any) -> Problem:
-    """The problem with those of the settings replaced that are not None."""
+    """The problem with those of the settings replaced that are not None; InputError for one out of its domain.
+
+    Options of the method before that another one cannot take are dropped.
+    """
+    from pydantic import ValidationError
+
+    from bnfhmc.samplers.methods import misplaced
+
     given = {k: v for k, v in settings.items() if v is not None}
-    return replace(problem, settings=problem.settings.model_copy(update=given))
+    asked = problem.settings.model_dump() | given
+    wrong = misplaced(asked["method"], asked)
+    try:
+        s = type(problem.settings).model_validate(asked | dict.fromkeys(set(wrong) - set(given)))
+    except ValidationError as error:
+        raise InputError(
+            Mistake(f"{e['loc'][0]} = {e['input']}: {e['msg'].replace('Input should', 'it should')}") for e in error.errors()
+        ) from None
+    if said := [Mistake(f"{name} = {given[name]} {why}") for name, why in wrong.items() if name in given]:
+        raise InputError(said)
+    return replace(problem, settings=s)
 
 
 def result_path(problem: Problem, output_dir: Path | None = None) -> Path:
@@ -140,6 +277,91 @@ def result_path(problem: Problem, output_dir: Path | None = None) -> Path:
     if output_dir is not None:
         return output_dir
     return problem.settings.output_dir or Path(f"{problem.path.stem if problem.path else 'bnfhmc'}_out")
+
+
+def _checkpoint(output_dir: Path, problem: Problem | None = None) -> Checkpoint:
+    from bnfhmc.samplers.checkpoint import Checkpoint
+
+    about: Mapping[str, Any] = {} if problem is None else {
+        "file": None if problem.path is None else str(problem.path.resolve()),
+        "settings": problem.settings.model_dump(mode="json"),
+    }  # fmt: skip
+    every = {} if problem is None else {"every": problem.settings.checkpoint_interval}
+    return Checkpoint(output_dir / CHECKPOINT, about=about, **every)
+
+
+def _beginnings(posterior: Posterior) -> dict[str, Any]:
+    """Where the chains start and what they begin with, as the settings say."""
+    from bnfhmc.read.start_file import read_starts
+
+    s, found = posterior.problem.settings, dict[str, Any]()
+    if s.start in STARTS:
+        found["start"] = s.start
+    else:
+        path, z = Path(s.start), []
+        if path.is_dir() or path.suffix == ".json":
+            from bnfhmc.optimizers import points_of, spread
+
+            points = points_of(path, posterior)
+            return {"starts": list(spread(posterior, points, s.chains, random_seed=s.random_seed or 0).z)} | _learnt(posterior)
+        for theta in read_starts(path, posterior.names, s.chains):
+            try:
+                z.append(posterior.z_from_u(posterior.u_from_theta(theta)))
+            except ValueError as error:
+                raise InputError(Mistake(f"a start has no density: {error}", "give points inside the priors", path)) from None
+        found["starts"] = z
+    return found | _learnt(posterior)
+
+
+def _learnt(posterior: Posterior) -> dict[str, Any]:
+    """What the chains begin with, where an earlier run is to tell."""
+    s = posterior.problem.settings
+    return {} if s.warmup_from is None else {"tuned": _tunings(s.warmup_from, posterior.names)}
+
+
+def _near_modes(
+    posterior: Posterior, cores: int, tell: Callable[[str], None]
+) -> NearModes | None:
+    """A multistart of the optimizers, which finds points z near the modes from a seed.
+
+    None where the objective is no simulation, which leaves it to the climbs of the samplers.
+    """
+    problem = getattr(posterior, "problem", None)
+    if problem is None or problem.target is not None:
+        return None
+
+    def found(seed: int) -> tuple[list[Float[np.ndarray, " d"]], int]:
+        from bnfhmc.optimizers import NoStart, optimize
+
+        try:
+            fit = optimize(posterior, starts=problem.settings.optimization.starts, random_seed=seed, cores=cores)
+        except NoStart:
+            return [], 0  # the climbs try other draws, and say what they meet
+        for sentence in fit.sentences:
+            tell(sentence)
+        return [_inside(posterior, basin.u) for basin in fit.basins], fit.gradients
+
+    return found
+
+
+def _inside(posterior: Posterior, u: Float[np.ndarray, " d"]) -> Float[np.ndarray, " d"]:
+    """z of a mode u, moved off the ends of the priors that it may lie at, where log π is flat in z."""
+    import numpy as np
+
+    lo, hi = posterior.prior.support
+    low, high = (posterior.prior.quantile(np.full(u.size, q)) for q in (OFF_THE_END, 1.0 - OFF_THE_END))
+    u = np.where(np.isfinite(lo) & (u < low), low, np.where(np.isfinite(hi) & (u > high), high, u))
+    return posterior.z_from_u(u)
+
+
+def _tunings(output_dir: Path, names: Sequence[str]) -> list[Any]:
+    """What the chains of an earlier run have learnt; InputError where its parameters are others."""
+    checkpoint = _checkpoint(output_dir)
+    theirs = checkpoint.asked().get("parameters")
+    if theirs != list(names):
+        hint = "take a run of a configuration with the same parameters"
+        raise InputError(Mistake(f"the run learnt a metric of {', '.join(theirs or [])}", hint, output_dir))
+    return checkpoint.tunings()
 
 
 def _write(folder: ResultFolder, posterior: Posterior, draws: Draws, started: str, cores: int) -> Outcome:
@@ -176,32 +398,72 @@ def _write(folder: ResultFolder, posterior: Posterior, draws: Draws, started: st
         kept = f"{folder.path} holds the draws, but no log_likelihood: at one of them {failure}"
         raise FailedSolve(failure.kind, kept) from failure
     summary = summarize(posterior.names, theta)
-    verdict = judge(Evidence.of(summary, settings, draws))
+    made = settings.model_copy(update={"num_samples": draws.z.shape[1]})
+    verdict = judge(Evidence.of(summary, made, draws))
     held = satisfaction(posterior, draws.z)
     used = settings.model_copy(update={"random_seed": draws.random_seed, "output_dir": folder.path})
     record = run_json.finished(
         opened, ended=_now(), problem=posterior.problem, settings=used, draws=draws, summary=summary, verdict=verdict,
         constraints=held,
     )  # fmt: skip
+    record |= {"died": {str(i + 1): why for i, why in (draws.died or {}).items()}, "ended_by": draws.ended or None}
+    if draws.ended:
+        record["status"] = "unfinished"
     folder.write_text(RECORD, run_json.to_json(record))
     return Outcome(folder.path, summary, verdict, held)
 
 
-def _nuts(posterior: Posterior, *, progress: bool, **settings: Any) -> Draws:
-    from rich.console import Console
+@dataclass(frozen=True, slots=True)
+class Method:
+    """A way to sample, by its name: called with a posterior and the settings of a run, it gives the draws."""
 
-    from bnfhmc.samplers.chains import run_nuts
-    from bnfhmc.samplers.progress import progress_on
+    name: str
 
-    return run_nuts(posterior, progress=progress_on(Console()) if progress else None, rtol=posterior.rtol, **settings)
+    def __call__(
+        self, posterior: Posterior, *, progress: bool, target_accept: float, engine: str = "own",
+        max_tree_depth: int | None = None, path_length: float | None = None, **settings: Any,
+    ) -> Draws:  # fmt: skip
+        """As `bnfhmc.samplers.chains.run_chains` has the rest of the settings."""
+        from rich.console import Console
+
+        from bnfhmc.samplers.chains import run_chains
+        from bnfhmc.samplers.methods import make_kernel
+        from bnfhmc.samplers.posterior_target import as_target
+        from bnfhmc.samplers.progress import progress_on
+
+        target = as_target(posterior)
+        if engine == "nutpie":
+            settings.pop("near_modes", None)
+            from bnfhmc.samplers.through_nutpie import run_nutpie
+
+            return run_nutpie(self.name, target, target_accept=target_accept, max_tree_depth=max_tree_depth, **settings)
+        kernel = make_kernel(
+            self.name, engine, target_accept=target_accept, max_tree_depth=max_tree_depth, path_length=path_length
+        )
+        shown = progress_on(Console()) if progress else None
+        return run_chains(kernel, target, progress=shown, rtol=posterior.rtol, **settings)
 
 
-METHODS: dict[str, Callable[..., Draws]] = {"nuts": _nuts}
+METHODS: dict[str, Callable[..., Draws]] = {
+    name: Method(name) for name in ("nuts", "hmc", "mala", "fisher_mala", "rwm", "ensemble")
+}
+
+
+def _chosen(posterior: Posterior, random_seed: int | None, tell: Callable[[str], None]) -> tuple[str, dict[str, Any]]:
+    """The method that a pilot finds fastest, and what the chains begin with."""
+    from bnfhmc.samplers.methods import make_kernel
+    from bnfhmc.samplers.pilot import choose
+    from bnfhmc.samplers.posterior_target import as_target
+
+    choice = choose({name: make_kernel(name) for name in PILOTED}, as_target(posterior), random_seed or 0)
+    tell(choice.why)
+    return choice.method, {"tuned": [choice.tuning]}
 
 
 def _method(name: str) -> Callable[..., Draws]:
     if name not in METHODS:
-        raise ValueError(f"unknown method '{name}'; {nearest(name, METHODS) or 'there is ' + ', '.join(METHODS)}")
+        known = (*METHODS, AUTO)
+        raise ValueError(f"unknown method '{name}'; {nearest(name, known) or 'there is ' + ', '.join(known)}")
     return METHODS[name]
 
 

@@ -225,9 +225,10 @@ def test_where_the_results_go(sampler, monkeypatch, tmp_path):
 
 def test_options_reach_the_sampler(sampler):
     assert invoke("run", "fit.conf", "--seed", "5", "--cores", "1", "-q").exit_code == 0
+    assert sampler.asked.pop("checkpoint").folder == Path("fit_out/checkpoint")
     assert sampler.asked == {
         "chains": 4, "num_warmup": 1000, "num_samples": 300, "target_accept": 0.8, "random_seed": 5, "cores": 1,
-        "progress": False,
+        "progress": False, "resume": False, "start": "map",
     }  # fmt: skip
     assert json.loads(Path("fit_out/run.json").read_text())["random_seed"] == 5
 

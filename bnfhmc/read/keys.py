@@ -8,17 +8,16 @@ from __future__ import annotations
 from typing import get_args
 
 from bnfhmc.errors import nearest
-from bnfhmc.problem import Optimizer
+from bnfhmc.problem import Optimizer, Sampler
 from bnfhmc.read.lines import Statement
 from bnfhmc.read.mistakes import Mistakes
 
 # fit_type → Settings.method; the last three are PyBNF's words
-METHODS = {"nuts": "nuts", **{name: name for name in get_args(Optimizer)},
+METHODS = {**{name: name for name in (*get_args(Sampler), *get_args(Optimizer))},
            "de": "differential_evolution", "sim": "nelder_mead", "cmaes": "cma"}  # fmt: skip
 
 # PyBNF's other values of fit_type
 OTHER_METHODS = {
-    "hmc": "HMC with a fixed trajectory; PyBNF's job of this name is NUTS",
     "am": "adaptive Metropolis", "mh": "Metropolis–Hastings", "bmc": "Metropolis–Hastings", "pt": "parallel tempering",
     "dream": "DREAM(ZS)", "p_dream": "preconditioned DREAM",
     "ade": "asynchronous differential evolution", "pso": "particle swarm", "ss": "scatter search",
@@ -31,12 +30,21 @@ SETTINGS = {
     "num_warmup": ("num_warmup", "whole number"),
     "num_samples": ("num_samples", "whole number"),
     "target_accept": ("target_accept", "number"),
+    "engine": ("engine", "word"),
+    "metric": ("metric", "word"),
+    "max_tree_depth": ("max_tree_depth", "whole number"),
+    "path_length": ("path_length", "number"),
+    "start": ("start", "file"),
+    "warmup_from": ("warmup_from", "file"),
+    "wall_time_fit": ("time_limit", "number"),
+    "executor": ("executor", "word"),
+    "scheduler": ("scheduler", "text"),
+    "checkpoint_interval": ("checkpoint_interval", "number"),
     "random_seed": ("random_seed", "whole number"),
     "output_dir": ("output_dir", "path"),
     "sbml_rtol": ("rtol", "number"),
     "sbml_atol": ("atol", "number"),
     "sensitivity_fallback": ("sensitivity_fallback", "word"),
-    "start": ("start", "path"),
 }
 
 # key → (field of Optimization, kind of value)
@@ -141,13 +149,14 @@ REFUSED: dict[str, tuple[str, str]] = {
     **_each("initialization", "is not used: chains start inside the bulk of the prior"),
     **_each("verbosity", "is not used: the command prints one table"),
     **_each("parallel_count parallelize_models local_objective_eval", "is not used: chains run on the cores there are"),
-    **_each("cluster_type scheduler_node scheduler_file worker_nodes", "belongs to clusters; chains run here"),
+    **_each("cluster_type scheduler_node scheduler_file worker_nodes", "belongs to PyBNF's clusters",
+            "type 'executor = dask' and 'scheduler = <address>'"),
     **_each("bng_command", "is not used: BioNetGen comes with pip install 'bnfhmc[bngl]'"),
     **_each("simulation_dir delete_old_files save_best_data embed_best_fit_data smooth_plot_points output_trajectory "
             "output_noise_trajectory num_to_output output_every output_hist_every hist_bins diagnostics_every "
             "credible_intervals backup_every backup_information_criteria continue_run",
             "is not used: the results are posterior.nc, samples.txt and run.json"),
-    **_each("wall_time_fit wall_time_refine_frac wall_time_gen",
+    **_each("wall_time_refine_frac wall_time_gen",
             "is not used: a run ends after num_samples draws, a fit when its starts have ended"),
     **_each("min_objective max_failed_simulations bootstrap_max_obj refine_method", "belongs to PyBNF's optimizers"),
     **_each("rhat_threshold", "is not used: R-hat is reported against 1.01"),

@@ -19,7 +19,8 @@ OPTIMIZERS = frozenset(get_args(Optimizer))
 SAMPLERS = frozenset(METHODS.values()) - OPTIMIZERS
 
 # Settings that say something to samplers alone. The number of chains is the number of starts of an optimizer.
-OF_SAMPLERS = ("num_warmup", "num_samples", "target_accept")
+OF_SAMPLERS = ("num_warmup", "num_samples", "target_accept", "engine", "metric", "max_tree_depth", "path_length", "warmup_from",
+               "time_limit", "executor", "scheduler", "checkpoint_interval")  # fmt: skip
 OF_PROFILES = ("profile_likelihood_params", "profile_likelihood_confidence")
 
 
@@ -33,7 +34,7 @@ def refuse_misplaced(conf: Conf, methods: Sequence[str], said: Mapping[str, Stat
                 mistakes.add(s.line, f"'{s.key}' has no effect on fit_type = {named}, which draws no samples",
                              f"delete the line, or type 'fit_type = {named}, nuts'")  # fmt: skip
     start = said.get("start")
-    optimizes = bool(OPTIMIZERS & set(methods)) or (start is not None and start.value.lower() == "map")
+    optimizes = bool(OPTIMIZERS & set(methods)) or start is None or start.value.lower() == "map"
     for key in OPTIMIZATION:
         for s in conf.assigned(key):
             if not optimizes:

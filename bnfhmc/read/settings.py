@@ -12,8 +12,11 @@ from bnfhmc.read.mistakes import Mistakes
 from bnfhmc.read.models import MOVING
 from bnfhmc.read.optimization import PROFILES, SAMPLERS, read_optimization, refuse_misplaced
 from bnfhmc.read.record import Conf
+from bnfhmc.samplers.methods import misplaced
 
-_READ = {"whole number": whole, "number": finite, "word": lambda text: text.lower()}
+STARTS = ("prior", "map")  # any other start is a file
+
+_READ = {"whole number": whole, "number": finite, "word": lambda text: text.lower(), "text": unquoted}
 
 
 def read_settings(conf: Conf, mistakes: Mistakes) -> Settings:
@@ -28,7 +31,9 @@ def read_settings(conf: Conf, mistakes: Mistakes) -> Settings:
         s = conf.one(key)
         if s is None:
             continue
-        value = unquoted(s.value) if kind == "path" else _READ[kind](s.value)
+        value = unquoted(s.value) if kind == "path" else str(conf.file(s.value)) if kind == "file" else _READ[kind](s.value)
+        if key == "start" and s.value.lower() in STARTS:
+            value = s.value.lower()
         if value is None and key == "sbml_atol" and s.value.split()[0].lower() in MOVING:
             mistakes.add(s.line, f"'{key} = {s.value}' would change with the state; here a tolerance is one number a model",
                          f"type {key} = 1e-8")  # fmt: skip
@@ -36,11 +41,15 @@ def read_settings(conf: Conf, mistakes: Mistakes) -> Settings:
             mistakes.add(s.line, f"'{key}' takes a {kind}, got '{s.value}'")
         else:
             values[name], said[name] = value, s
-    start = str(values.get("start", "prior"))
-    if start.lower() not in ("prior", "map"):
-        values["start"] = str(conf.file(start))
     refuse_misplaced(conf, methods, said, mistakes)
     values["optimization"] = read_optimization(conf, methods, mistakes)
+    for name, why in misplaced(methods[-1], values).items() if methods[-1] in SAMPLERS else ():
+        s = said[name]
+        mistakes.add(s.line, f"'{s.key} = {s.value}' {why}", "delete the line")
+    if (values.get("executor") == "dask") != ("scheduler" in values) and said.keys() & {"executor", "scheduler"}:
+        s = said.get("executor") or said["scheduler"]
+        hint = "type both 'executor = dask' and 'scheduler = <address>'"
+        mistakes.add(s.line, f"'{s.key} = {s.value}' says half of it", hint)
     try:
         return Settings.model_validate(values)
     except ValidationError as error:

@@ -126,6 +126,7 @@ def counts(draws: Draws) -> dict[str, Any]:
         "metric": draws.metric,
         "step_size": [plain(c.step_size) for c in chains],
         "redrawn_starts": [list(c.redrawn) for c in chains],
+        "search": plain(draws.search._asdict()),
         "starting": [_tally(c.starting) for c in chains],
         "warmup": [{**_tally(c.warmup), "seconds": c.warmup_seconds} for c in chains],
         "sampling": [{**_tally(c.sampling), "seconds": c.sampling_seconds} for c in chains],

@@ -14,6 +14,7 @@ from jaxtyping import Bool, Float
 from bnfhmc.problem import Settings
 from bnfhmc.report.summary import MIN_DRAWS, Summary
 from bnfhmc.report.text import printable
+from bnfhmc.samplers.methods import TUNED_BY_USER
 
 if TYPE_CHECKING:
     from bnfhmc.samplers.draws import Draws
@@ -96,7 +97,9 @@ def _divergences(e: Evidence) -> Finding | None:
     target = e.settings.target_accept
     higher = next((t for t in (0.95, 0.99) if t > target + 0.005), None)
     advice = "Put the parameters that differ by orders of magnitude on a log10 scale, or narrow their priors."
-    if higher is not None:
+    if e.settings.method not in TUNED_BY_USER:
+        advice = "Type fit_type = nuts, whose steps are tuned to the posterior's shape."
+    elif higher is not None:
         advice = f"Type target_accept = {higher}; if they stay, put wide parameters on a log10 scale."
     where = f", {e.unsolved} of them where the model could not be solved" if e.unsolved else ""
     return Finding(

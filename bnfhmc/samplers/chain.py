@@ -1,24 +1,32 @@
-"""One NUTS chain: a fold of transitions, first while step size and metric are learnt, then with both held."""
+"""One chain: a fold of transitions, first while step size and metric are learnt, then with both held."""
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
-from typing import NamedTuple, final
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple, final
 
 import numpy as np
 from jaxtyping import Float
 
-from bnfhmc.samplers import nuts, warmup
+from bnfhmc.samplers import metric as metrics
+from bnfhmc.samplers import warmup
+from bnfhmc.samplers.basins import Basin, start_in
+from bnfhmc.samplers.curvature import Curvature
 from bnfhmc.samplers.draws import ChainRecord, Trace
 from bnfhmc.samplers.gradient_check import GradientReport, check_gradient
 from bnfhmc.samplers.host import Host, Tally
+from bnfhmc.samplers.kernels.protocol import Asks, Evaluate, Info, Kernel, Learns, Point, SampleStart, Tuning
 from bnfhmc.samplers.progress import Row
-from bnfhmc.samplers.starts import Start, draw_start, stream
+from bnfhmc.samplers.starts import Start, draw_start, given_start, stream
 from bnfhmc.samplers.target import Target
 
-# Each chain has one stream of random numbers for its start and one for its transitions.
-START, TRANSITIONS = 0, 1
+# Each chain has a stream of random numbers for its start and one for its transitions, and each climb to a mode has one.
+START, TRANSITIONS, CLIMBS = 0, 1, 2
+
+# Of so many draws of a warm-up one tells its curvature: neighbours tell the same, and some noise families have to sum for it.
+CURVED_EVERY = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,180 +34,233 @@ class Settings:
     """What all the chains of a run share.
 
     ``scale``: each parameter's width in z as far as the prior tells it. ``rtol``: the relative tolerance of the
-    target's solver. The rest as in `run_nuts`.
+    target's solver. ``tuned``: what an earlier run has learnt, by chain. The rest as in `run_chains`.
     """
 
+    kernel: Kernel
     num_warmup: int
     num_samples: int
-    target_accept: float
-    max_tree_depth: int
-    metric: warmup.Metric
+    metric: metrics.Form
     scale: Float[np.ndarray, " d"]
     check_gradient: bool
     rtol: float
     random_seed: int
+    start: Literal["prior", "map"] = "prior"
+    starts: tuple[Float[np.ndarray, " d"], ...] = ()
+    tuned: tuple[Tuning, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+class Progressed(NamedTuple):
+    """All that a chain goes on from: the draws made, where it is, what it has learnt, and what its transitions take.
+
+    ``adaptation``: None once the warm-up is over.
+    """
+
+    warmed: int
+    sampled: int
+    point: Point
+    adaptation: warmup.Adaptation | None
+    tuning: Tuning
+
+
+class Cost(NamedTuple):
+    """What the phases of a chain have cost so far; sampling is counted by the host until it ends."""
+
+    starting: Tally
+    warmup: Tally
+    warmup_seconds: float
+    sampling_seconds: float
+
+
+@final
+@dataclass(slots=True, eq=False)
 class Chain:
-    """What one chain has to itself: its index, its copy of the target, the count of its solves, its row on display."""
+    """One chain on its way. One thread at a time moves it on."""
 
     index: int
     target: Target
     host: Host
     row: Row
-
-
-class Started(NamedTuple):
-    """A chain that may go: its start, the check of its gradient there, and what the two cost."""
-
-    start: Start
-    gradient_check: GradientReport | None
-    tally: Tally
-
-
-class Finished(NamedTuple):
-    """A chain that has run: the draws of its warm-up, its draws, and its record."""
-
-    warmup: Trace
-    sampling: Trace
-    record: ChainRecord
-
-
-class Tuned(NamedTuple):
-    """What a warm-up ends with."""
-
-    state: nuts.State
-    step_size: float
-    inverse_mass_matrix: warmup.InverseMass
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class Transitions:
-    """One chain's source of transitions: its solves, its random numbers, and the row that shows it."""
-
-    host: Host
-    slot: int
     rng: np.random.Generator
-    max_tree_depth: int
-    row: Row
+    start: Start | None = None
+    gradient_check: GradientReport | None = None
+    at: Progressed | None = None
+    warm: Trace = field(default_factory=lambda: Trace.empty(0, 0))
+    sampled: Trace = field(default_factory=lambda: Trace.empty(0, 0))
+    cost: Cost = Cost(Tally(), Tally(), 0.0, 0.0)
 
-    def take(
-        self, state: nuts.State, step_size: float, inverse_mass_matrix: warmup.InverseMass, trace: Trace, n: int
-    ) -> tuple[nuts.State, nuts.Info]:
-        """The next state, written down as draw n of the trace; raises what the target raised."""
-        failed = self.host.failed
-        key = self.rng.integers(0, 2**32, size=2, dtype=np.uint32)
-        state, info = nuts.step(key, state, step_size, inverse_mass_matrix, self.slot, self.max_tree_depth)
-        self.host.raise_kept()
-        trace.z[n] = state.position
-        stats = info._asdict() | {
-            "lp": float(state.logdensity),
-            "step_size": step_size,
-            "failed": self.host.failed - failed,
-        }
-        for name, value in stats.items():
-            trace.stats[name][n] = value
-        self.row.drawn(
-            step_size=step_size,
-            tree_depth=info.tree_depth,
-            diverging=info.diverging,
-            failed=self.host.failed,
-            gradients=self.host.gradients,
-        )
-        return state, info
+    def is_done(self, settings: Settings) -> bool:
+        """Whether all its draws are made."""
+        return self.at is not None and self.at.adaptation is None and self.at.sampled >= settings.num_samples
 
 
-def start_chain(chain: Chain, settings: Settings, given: Float[np.ndarray, " d"] | None = None) -> Started:
-    """Draw a start the target can be solved at, or take the given z, and check the gradient there if settings ask for it."""
-    evaluate = chain.host.evaluate
+def start_chain(chain: Chain, settings: Settings, basins: Sequence[Basin] = ()) -> None:
+    """Find a start the target can be solved at, and check the gradient there if the settings ask for it.
+
+    `basins`: the modes that the chains of a run with ``start`` "map" start around.
+    """
     chain.row.phase = "start"
-    rng = stream(settings.random_seed, chain.index, START)
-    sample = chain.target.sample_start if given is None else lambda rng: given
-    start = draw_start(sample, evaluate, rng, chain=chain.index)
-    report = None
+    host = chain.host
+    if settings.starts:
+        chain.start = given_start(settings.starts[chain.index % len(settings.starts)], host.evaluate_curved, chain=chain.index)
+    else:
+        rng = stream(settings.random_seed, chain.index, START)
+        chain.start = start_in(basins, host, settings.scale, rng, chain=chain.index) or draw_start(
+            chain.target.sample_start, host.evaluate_curved, rng, chain=chain.index
+        )
     if settings.check_gradient:
         chain.row.phase = "gradient check"
-        report = check_gradient(
-            evaluate,
+        chain.gradient_check = check_gradient(
+            host.evaluate,
             chain.target.names,
-            start.z,
-            start.evaluation,
+            chain.start.z,
+            chain.start.evaluation,
             scale=settings.scale,
             rtol=settings.rtol,
             chain=chain.index,
         )
     chain.row.phase = "ready"
-    return Started(start, report, chain.host.end_phase())
+    chain.cost = chain.cost._replace(starting=host.end_phase())
 
 
-def run_chain(chain: Chain, started: Started, settings: Settings) -> Finished:
-    """Warm up and sample from a start.
+def advance(chain: Chain, settings: Settings, pause: Callable[[], bool]) -> None:
+    """Draw until all is drawn or `pause` says so, which is asked after every draw.
 
-    A function of its arguments alone, so that neither the other chains nor the number of cores changes a draw.
+    The draws are a function of the settings and the chain's index alone, wherever the pauses fall.
     """
-    start, dim = started.start, started.start.z.size
-    warm, sampled = Trace.empty(settings.num_warmup, dim), Trace.empty(settings.num_samples, dim)
-    rng = stream(settings.random_seed, chain.index, TRANSITIONS)
-    began = time.perf_counter()
-    with nuts.bound(chain.host.logp_and_grad) as slot:
-        transitions = Transitions(chain.host, slot, rng, settings.max_tree_depth, chain.row)
-        chain.row.begin("warm-up")
-        tuned = warm_up(transitions, nuts.init(start.z, start.evaluation), settings, warm)
-        warmed, warmup_tally = time.perf_counter(), chain.host.end_phase()
-        chain.row.begin("sampling")
-        sample(transitions, tuned, sampled)
-    chain.row.phase = "done"
-    record = ChainRecord(
-        start=start.z,
-        redrawn=start.redrawn,
-        gradient_check=started.gradient_check,
-        starting=started.tally,
-        warmup=warmup_tally,
-        sampling=chain.host.end_phase(),
-        warmup_seconds=warmed - began,
-        sampling_seconds=time.perf_counter() - warmed,
-        step_size=tuned.step_size,
-        inverse_mass_matrix=tuned.inverse_mass_matrix,
+    while not chain.is_done(settings):
+        began = time.perf_counter()
+        if chain.at is None:
+            _begin(chain, settings)
+        elif chain.at.adaptation is not None:
+            _warm(chain, chain.at, chain.at.adaptation, settings)
+            chain.cost = chain.cost._replace(warmup_seconds=chain.cost.warmup_seconds + time.perf_counter() - began)
+        else:
+            _sample(chain, chain.at, settings)
+            chain.cost = chain.cost._replace(sampling_seconds=chain.cost.sampling_seconds + time.perf_counter() - began)
+        if pause():
+            break
+    if chain.is_done(settings):
+        chain.row.phase = "done"
+
+
+def record(chain: Chain) -> ChainRecord:
+    """What the chain went through so far."""
+    assert chain.start is not None and chain.at is not None
+    step_size, metric = chain.at.tuning
+    warming = chain.at.adaptation is not None
+    return ChainRecord(
+        start=chain.start.z,
+        redrawn=chain.start.redrawn,
+        gradient_check=chain.gradient_check,
+        starting=chain.cost.starting,
+        warmup=chain.host.tally if warming else chain.cost.warmup,
+        sampling=Tally() if warming else chain.host.tally,
+        warmup_seconds=chain.cost.warmup_seconds,
+        sampling_seconds=chain.cost.sampling_seconds,
+        step_size=step_size,
+        inverse_mass_matrix=metric.inverse_mass_matrix,
+        num_warmup=chain.at.warmed,
     )
-    return Finished(warm, sampled, record)
 
 
-def warm_up(transitions: Transitions, state: nuts.State, settings: Settings, trace: Trace) -> Tuned:
-    """Learn the step size and the metric over the windows of the schedule, writing the draws into `trace`."""
-    schedule = warmup.windows(settings.num_warmup)
-    ends = warmup.boundaries(schedule)
-    learning = range(schedule.initial, settings.num_warmup - schedule.final)
-    inverse_mass_matrix = warmup.first_inverse_mass(settings.scale, settings.metric)
-    step_size = _search(transitions, state, inverse_mass_matrix, 1.0)
-    adaptation = warmup.begin(inverse_mass_matrix, step_size)
-    for n in range(settings.num_warmup):
-        state, info = transitions.take(state, adaptation.step_size, adaptation.inverse_mass_matrix, trace, n)
-        adaptation = warmup.update(
-            adaptation, trace.z[n], info.acceptance_rate, settings.target_accept, learns_metric=n in learning
-        )
-        if n + 1 in ends:
-            adaptation = warmup.end_window(adaptation)
-            step_size = _search(transitions, state, adaptation.inverse_mass_matrix, adaptation.step_size)
-            adaptation = warmup.with_step_size(adaptation, step_size)
-    return Tuned(state, warmup.final_step_size(adaptation), adaptation.inverse_mass_matrix)
+def _begin(chain: Chain, settings: Settings) -> None:
+    """The first state: the start, the metric of its curvature, and a step size."""
+    assert chain.start is not None
+    kernel, start = settings.kernel, chain.start
+    chain.row.begin("warm-up")
+    point = Point.at(start.z, start.evaluation)
+    curvature = start.curvature or point.curvature
+    tuning = settings.tuned[chain.index % len(settings.tuned)] if settings.tuned else _first_tuning(kernel, curvature, settings)
+    point = kernel.init(chain.rng, point, _spread(chain, start, tuning), chain.host.value)
+    if kernel.learns is Learns.METRIC and kernel.asks is Asks.GRADIENT and not settings.tuned:
+        step_size = warmup.reasonable_step_size(chain.host.evaluate, point, tuning, chain.rng)
+        tuning = tuning._replace(step_size=step_size)
+    walkers = len(point.z) if point.z.ndim == 2 else 1
+    chain.warm = Trace.empty(settings.num_warmup, start.z.size, walkers)
+    chain.sampled = Trace.empty(settings.num_samples, start.z.size, walkers)
+    chain.at = Progressed(0, 0, point, warmup.begin(tuning, settings.num_warmup), tuning)
+    if settings.num_warmup == 0:
+        _end_warmup(chain, chain.at, tuning, settings)
 
 
-def sample(transitions: Transitions, tuned: Tuned, trace: Trace) -> None:
-    """Fill the trace with draws at a fixed step size and metric."""
-    state = tuned.state
-    for n in range(len(trace.z)):
-        state, _ = transitions.take(state, tuned.step_size, tuned.inverse_mass_matrix, trace, n)
+def _spread(chain: Chain, start: Start, tuning: Tuning) -> SampleStart:
+    """Where the walkers of an ensemble start: around a start near a mode as wide as that, else over the prior."""
+    if start.curvature is None:
+        return chain.target.sample_start
+    around = metrics.from_curvature(start.curvature, np.sqrt(_variances(tuning)), "dense")
+    return lambda rng: start.z + around.push(rng.standard_normal(start.z.size))
 
 
-def _search(transitions: Transitions, state: nuts.State, inverse_mass_matrix: warmup.InverseMass, step_size: float) -> float:
-    return warmup.reasonable_step_size(
-        transitions.host.evaluate,
-        np.asarray(state.position),
-        float(state.logdensity),
-        np.asarray(state.logdensity_grad),
-        inverse_mass_matrix,
-        step_size,
-        transitions.rng,
+def _variances(tuning: Tuning) -> Float[np.ndarray, " d"]:
+    M = tuning.metric.inverse_mass_matrix
+    return np.asarray(np.diag(M) if M.ndim == 2 else M)
+
+
+def _first_tuning(kernel: Kernel, curvature: Curvature | None, settings: Settings) -> Tuning:
+    if curvature is None or kernel.learns is not Learns.METRIC:
+        return Tuning(1.0, metrics.from_scale(settings.scale, settings.metric))
+    return Tuning(1.0, metrics.from_curvature(curvature, settings.scale, settings.metric))
+
+
+def _warm(chain: Chain, at: Progressed, a: warmup.Adaptation, settings: Settings) -> None:
+    kernel = settings.kernel
+    learns = kernel.asks is Asks.GRADIENT and kernel.learns is Learns.METRIC and at.warmed % CURVED_EVERY == 0
+    curved = kernel.asks is Asks.CURVATURE or learns
+    evaluate = _evaluator(chain.host, kernel.asks, curved)
+    point, info = _take(chain, kernel, at.point, at.tuning, evaluate, chain.warm, at.warmed)
+    if kernel.target_accept is not None:
+        a = warmup.update(a, point, float(np.mean(info.acceptance_rate)), kernel.target_accept)
+        if warmup.at_boundary(a) and not warmup.finished(a, settings.num_warmup):
+            a = warmup.end_window(a, kernel.learns, settings.num_warmup)
+            step_size = a.tuning.step_size
+            if kernel.learns is Learns.METRIC and kernel.asks is Asks.GRADIENT:
+                step_size = warmup.reasonable_step_size(chain.host.evaluate, point, a.tuning, chain.rng)
+            a = warmup.with_step_size(a, step_size)
+    else:
+        a = a._replace(drawn=a.drawn + 1)
+    chain.at = Progressed(at.warmed + 1, 0, point, a, a.tuning if kernel.target_accept is not None else at.tuning)
+    if warmup.finished(a, settings.num_warmup):
+        _end_warmup(chain, chain.at, warmup.tuned(a) if kernel.target_accept is not None else at.tuning, settings)
+
+
+def _end_warmup(chain: Chain, at: Progressed, tuning: Tuning, settings: Settings) -> None:
+    point = at.point if settings.kernel.asks is Asks.CURVATURE else at.point._replace(curvature=None)
+    chain.at = at._replace(point=point, adaptation=None, tuning=tuning)
+    chain.warm = chain.warm.part(slice(at.warmed))
+    chain.cost = chain.cost._replace(warmup=chain.host.end_phase())
+    chain.row.total = at.warmed + settings.num_samples
+    chain.row.begin("sampling")
+
+
+def _sample(chain: Chain, at: Progressed, settings: Settings) -> None:
+    kernel = settings.kernel
+    evaluate = _evaluator(chain.host, kernel.asks, kernel.asks is Asks.CURVATURE)
+    point, _ = _take(chain, kernel, at.point, at.tuning, evaluate, chain.sampled, at.sampled)
+    chain.at = at._replace(sampled=at.sampled + 1, point=point)
+
+
+def _evaluator(host: Host, asks: Asks, curved: bool) -> Evaluate:
+    if asks is Asks.VALUE:
+        return host.value
+    return host.evaluate_curved if curved else host.evaluate
+
+
+def _take(
+    chain: Chain, kernel: Kernel, point: Point, tuning: Tuning, evaluate: Evaluate, trace: Trace, n: int
+) -> tuple[Point, Info]:
+    """The next state, written down as draw n of the trace."""
+    failed = chain.host.failed
+    point, info = kernel.step(chain.rng, point, tuning, evaluate)
+    trace.z[:, n] = point.z
+    stats = info._asdict() | {"lp": point.logp, "step_size": tuning.step_size, "failed": chain.host.failed - failed}
+    for name, value in stats.items():
+        trace.stats[name][:, n] = value
+    chain.row.drawn(
+        step_size=tuning.step_size,
+        tree_depth=int(np.max(info.tree_depth)),
+        diverging=bool(np.any(info.diverging)),
+        failed=chain.host.failed,
+        gradients=chain.host.solves,
     )
+    return point, info

@@ -12,6 +12,7 @@ from jaxtyping import Float
 
 from bnfhmc.errors import GradientMismatch
 from bnfhmc.posterior import Evaluation
+from bnfhmc.samplers.curvature import CurvedEvaluation
 
 # Steps as fractions of a parameter's width. From each to the next, truncation falls 9-fold and noise grows 3-fold.
 STEPS = 0.1 * 3.0 ** -np.arange(10)
@@ -67,14 +68,14 @@ class _Quotient(NamedTuple):
     error: float
 
 
-Evaluate = Callable[[Float[np.ndarray, " d"]], Evaluation]
+Evaluate = Callable[[Float[np.ndarray, " d"]], Evaluation | CurvedEvaluation]
 
 
 def compare_gradient(
     evaluate: Evaluate,
     names: Sequence[str],
     z: Float[np.ndarray, " d"],
-    at_z: Evaluation,
+    at_z: Evaluation | CurvedEvaluation,
     *,
     scale: Float[np.ndarray, " d"],
     rtol: float,
@@ -105,7 +106,7 @@ def check_gradient(
     evaluate: Evaluate,
     names: Sequence[str],
     z: Float[np.ndarray, " d"],
-    at_z: Evaluation,
+    at_z: Evaluation | CurvedEvaluation,
     *,
     scale: Float[np.ndarray, " d"],
     rtol: float,

@@ -10,20 +10,25 @@ import numpy as np
 from jaxtyping import Float
 
 from bnfhmc.posterior import Evaluation
+from bnfhmc.samplers.curvature import Curvature, CurvedEvaluation
 from bnfhmc.samplers.target import Target
 
 
 class NoStart(RuntimeError):  # noqa: N818
-    """No draw from the prior could be solved; the message counts the failures by kind."""
+    """A chain has no point to start from; the message says which solves failed, by kind."""
 
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """A chain's first point z[d] with its evaluation, and why the draws before it were thrown away, in order."""
+    """A chain's first point z[d] with its evaluation, and why the draws before it were thrown away, in order.
+
+    ``curvature``: what the first metric is of, where that is known better than from the point itself.
+    """
 
     z: Float[np.ndarray, " d"]
-    evaluation: Evaluation
+    evaluation: Evaluation | CurvedEvaluation
     redrawn: tuple[str, ...]
+    curvature: Curvature | None = None
 
 
 def stream(random_seed: int, chain: int, purpose: int) -> np.random.Generator:
@@ -33,7 +38,7 @@ def stream(random_seed: int, chain: int, purpose: int) -> np.random.Generator:
 
 def draw_start(
     sample: Callable[[np.random.Generator], Float[np.ndarray, " d"]],
-    evaluate: Callable[[Float[np.ndarray, " d"]], Evaluation],
+    evaluate: Callable[[Float[np.ndarray, " d"]], Evaluation | CurvedEvaluation],
     rng: np.random.Generator,
     *,
     chain: int,
@@ -56,6 +61,19 @@ def draw_start(
         f"chain {chain + 1}: no start found: all of {tries} draws from the prior failed ({kinds}); "
         "narrow the priors or the bounds to where the model can be solved, or loosen the solver's limits"
     )
+
+
+def given_start(
+    z: Float[np.ndarray, " d"],
+    evaluate: Callable[[Float[np.ndarray, " d"]], Evaluation | CurvedEvaluation],
+    *,
+    chain: int,
+) -> Start:
+    """A start that was asked for; raises `NoStart` where it cannot be evaluated."""
+    evaluation = evaluate(z)
+    if evaluation.status != "ok":
+        raise NoStart(f"chain {chain + 1}: the start that was given fails ({evaluation.status}); give another one")
+    return Start(z, evaluation, ())
 
 
 def prior_spread(target: Target, draws: int = 200) -> Float[np.ndarray, " d"]:

@@ -35,6 +35,45 @@ def test_sensitivities_that_are_difference_quotients(folder, fit):
         assert folder.load(fit + f"sensitivity_fallback = {word}\n").settings.sensitivity_fallback == word.lower()
 
 
+def test_settings_of_methods_and_of_runs(folder, fit):
+    keys = """engine = blackjax
+metric = Dense
+path_length = 1.5
+start = "starts here.txt"
+warmup_from = ../earlier
+wall_time_fit = 3600
+checkpoint_interval = 0
+"""
+    s = folder.load(fit.replace("nuts", "hmc") + keys).settings
+    assert (s.method, s.engine, s.metric, s.path_length) == ("hmc", "blackjax", "dense", 1.5)
+    assert (Path(s.start), s.warmup_from) == (folder.path / "starts here.txt", folder.path / "../earlier")
+    assert (s.time_limit, s.checkpoint_interval) == (3600.0, 0.0)
+    s = folder.load(fit + "executor = dask\nscheduler = tcp://10.0.0.5:8786\n").settings
+    assert (s.executor, s.scheduler) == ("dask", "tcp://10.0.0.5:8786")
+    for word in ("map", "Prior"):
+        assert folder.load(fit + f"start = {word}\n").settings.start == word.lower()
+    assert folder.load(fit + "max_tree_depth = 7\n").settings.max_tree_depth == 7
+
+
+@pytest.mark.parametrize("method", ["hmc", "mala", "fisher_mala", "ensemble", "rwm", "auto"])
+def test_methods(folder, fit, method):
+    assert folder.load(fit.replace("nuts", method)).settings.method == method
+
+
+@pytest.mark.parametrize(("method", "line", "what"), [
+    ("nuts", "path_length = 2", "'path_length = 2' belongs to hmc; delete the line"),
+    ("mala", "max_tree_depth = 8", "'max_tree_depth = 8' belongs to nuts; delete the line"),
+    ("fisher_mala", "metric = dense", "'metric = dense' belongs to hmc and mala and nuts and rwm; delete the line"),
+    ("rwm", "engine = nutpie", "'engine = nutpie' is not one that rwm has: own; delete the line"),
+    ("nuts", "executor = dask", "'executor = dask' says half of it; type both 'executor = dask' and 'scheduler = <address>'"),
+    ("nuts", "scheduler = tcp://h:1",
+     "'scheduler = tcp://h:1' says half of it; type both 'executor = dask' and 'scheduler = <address>'"),
+    ("nuts", "engine = stan", "'engine = stan': it should be 'own', 'blackjax' or 'nutpie'"),
+])  # fmt: skip
+def test_settings_of_other_methods_are_refused(folder, fit, method, line, what):
+    assert f"fit.conf:8: {what}" in folder.wrong(fit.replace("nuts", method) + line + "\n")
+
+
 def test_defaults(folder, fit):
     s = folder.load(fit).settings
     assert (s.chains, s.num_warmup, s.num_samples, s.target_accept, s.random_seed) == (4, 1000, 1000, 0.8, None)

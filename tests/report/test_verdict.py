@@ -106,3 +106,8 @@ def test_divergences_at_failed_solves():
     found = Evidence.of(evidence().summary, Settings(num_samples=500), run)
     assert found.unsolved == 1
     assert "diverged (1, 0, 1, 0 by chain), 1 of them where the model could not be solved" in str(judge(found))
+
+
+def test_a_method_with_a_step_of_its_own_is_not_told_to_tune_it():
+    assert "fit_type = nuts" in only(evidence(divergences=(1, 0, 0, 0), method="mala")).advice
+    assert "target_accept = 0.95" in only(evidence(divergences=(1, 0, 0, 0), method="hmc")).advice

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from bnfhmc.samplers.chains import run_nuts
+from bnfhmc.samplers.chains import run_chains
+from bnfhmc.samplers.kernels.nuts import Nuts
 from bnfhmc.samplers.progress import COLUMNS, LiveTable, PlainLines, Row, progress_on
 from tests.samplers.targets import Gaussian
 
@@ -108,8 +109,8 @@ def test_a_display_ends_where_the_run_raises():
 def test_a_run_shows_every_chain_to_its_end_and_draws_the_same(terminal):
     options = {"random_seed": 1, "chains": 2, "num_warmup": 30, "num_samples": 20}
     out = console(terminal)
-    shown = run_nuts(Gaussian(np.eye(3)), progress=progress_on(out), **options)
-    np.testing.assert_array_equal(shown.z, run_nuts(Gaussian(np.eye(3)), **options).z)
+    shown = run_chains(Nuts(), Gaussian(np.eye(3)), progress=progress_on(out), **options)
+    np.testing.assert_array_equal(shown.z, run_chains(Nuts(), Gaussian(np.eye(3)), **options).z)
     said = out.file.getvalue()
     for chain in (1, 2):
         assert re.search(rf"{chain}:? +done +50/50", said)

@@ -1,0 +1,76 @@
+"""Every kernel on densities whose moments are known, with the warm-up of a run before."""
+
+import numpy as np
+import pytest
+
+from bnfhmc.samplers.chains import run_chains
+from bnfhmc.samplers.kernels.ensemble import Ensemble
+from bnfhmc.samplers.kernels.fisher_mala import FisherMala
+from bnfhmc.samplers.kernels.hmc import Hmc, Mala
+from bnfhmc.samplers.kernels.nuts import Nuts
+from bnfhmc.samplers.kernels.rwm import Rwm
+from tests.samplers import targets
+from tests.samplers.targets import standard_errors_off
+
+# Each comparison is allowed five standard errors: one false alarm in 300,000.
+ALLOWED = 5.0
+
+KERNELS = {
+    "nuts": (Nuts(), 1500),
+    "hmc": (Hmc(target_accept=0.95), 2500),
+    "mala": (Mala(), 5000),
+    "fisher_mala": (FisherMala(), 4000),
+    "rwm": (Rwm(steps=4), 5000),
+    "ensemble": (Ensemble(sweeps=2), 800),
+}
+TARGETS = {
+    f.__name__: f
+    for f in (
+        targets.ill_conditioned, targets.banana, targets.funnel, targets.box, targets.half_open, targets.mode, targets.cut,
+    )
+}  # fmt: skip
+
+
+def off(draws, target):
+    """How far each statistic is from its expectation, in standard errors."""
+    return {name: standard_errors_off(f(draws.z), mean) for name, (f, mean) in target.truth.items()}
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_moments(kernel, target):
+    of, density = KERNELS[kernel], TARGETS[target]()
+    draws = run_chains(of[0], density, random_seed=11, num_warmup=500, num_samples=of[1], check_gradient=False)
+    wrong = {name: t for name, t in off(draws, density).items() if abs(t) > ALLOWED}
+    assert not wrong
+
+
+def test_the_comparison_can_fail():
+    density = targets.box()
+    draws = run_chains(Nuts(), density, random_seed=11, num_warmup=300, num_samples=1500, check_gradient=False)
+    shifted = {name: standard_errors_off(f(draws.z), mean + 0.04) for name, (f, mean) in density.truth.items()}
+    assert all(abs(t) > ALLOWED for t in shifted.values())
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_failed_solves_are_counted_with_their_draws(kernel):
+    density = targets.cut()
+    draws = run_chains(KERNELS[kernel][0], density, random_seed=2, num_warmup=100, num_samples=200, check_gradient=False)
+    assert draws.z[..., 0].max() <= 0.5
+    counted = sum(sum(chain.sampling.failures.values()) for chain in draws.chains)
+    assert counted > 20
+    assert all(set(chain.sampling.failures) == {"outside"} for chain in draws.chains)
+    if kernel != "ensemble":  # whose walkers share the count of their sweep
+        assert draws.stats["failed"].sum() == counted
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_every_solve_is_in_the_books(kernel):
+    density = targets.CurvedGaussian(np.eye(2))
+    draws = run_chains(KERNELS[kernel][0], density, random_seed=3, chains=2, num_warmup=60, num_samples=30)
+    books = [t for chain in draws.chains for t in (chain.starting, chain.warmup, chain.sampling)]
+    assert len(density.counted) == sum(t.gradients + t.values for t in books)
+    sampled = sum(chain.sampling.gradients + chain.sampling.values for chain in draws.chains)
+    assert sampled == draws.stats["n_steps"].sum()
+    by_value = kernel in ("rwm", "ensemble")
+    assert all((chain.sampling.values > 0) == by_value and (chain.sampling.gradients > 0) != by_value for chain in draws.chains)

@@ -1,0 +1,41 @@
+"""Where pieces of a run are worked on."""
+
+import sys
+
+import pytest
+
+from bnfhmc.errors import MissingTool
+from bnfhmc.samplers.executors import Dask, Local, waited
+
+
+def doubled(task):
+    if task["x"] < 0:
+        raise ValueError("negative")
+    return 2 * task["x"]
+
+
+def test_results_come_in_the_order_of_the_tasks():
+    assert Local(2).map(doubled, [{"x": x} for x in range(5)], lambda: None) == [0, 2, 4, 6, 8]
+
+
+def test_an_exception_is_raised_as_it_is():
+    with pytest.raises(ValueError, match="negative"):
+        Local(2).map(doubled, [{"x": 1}, {"x": -1}], lambda: None)
+
+
+def test_an_interrupt_asks_the_pieces_to_end_and_waits_for_them():
+    asked, calls = [], []
+
+    def results():
+        calls.append(None)
+        if len(calls) == 1:
+            raise KeyboardInterrupt
+        return ["ended"]
+
+    assert waited(results, lambda: asked.append(True)) == ["ended"] and asked == [True]
+
+
+def test_a_cluster_without_dask_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(MissingTool, match=r"pip install 'bnfhmc\[dask\]'"):
+        Dask("tcp://127.0.0.1:1").map(doubled, [], lambda: None)
