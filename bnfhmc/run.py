@@ -55,13 +55,13 @@ def sample(
     cores: threads at once; None takes all that the process may use.
     progress: show how far each chain is.
 
-    Groups: posterior, unconstrained_posterior, sample_stats, log_likelihood, observed_data, and those of the warm-up.
-    The log likelihood costs one solve without sensitivities a draw.
+    Groups: posterior, unconstrained_posterior, sample_stats, log_likelihood, posterior_predictive, prior,
+    prior_predictive, observed_data, constant_data, and those of the warm-up. Log likelihood and predictions cost one solve
+    without sensitivities a draw, those of the prior another thousand.
 
     Raises ValueError for an argument out of its domain, GradientMismatch where the gradient is wrong, and FailedSolve
     where the model cannot be solved again at a draw.
     """
-    from bnfhmc.report.inference_data import log_likelihood, to_inference_data
     from bnfhmc.report.quiet_arviz import load_arviz
 
     load_arviz()  # what cannot be imported is to say so before the first draw
@@ -70,8 +70,10 @@ def sample(
         posterior, cores=cores, progress=progress, chains=chains, num_warmup=num_warmup, num_samples=num_samples,
         target_accept=target_accept, random_seed=random_seed,
     )  # fmt: skip
-    loglik = log_likelihood(posterior, draws.z, cores)
-    return to_inference_data(posterior, draws, loglik=loglik, attrs=_attrs(method, draws))
+    idata, failure = _inference_data(posterior, draws, _attrs(method, draws), cores)
+    if failure is not None:
+        raise failure
+    return idata
 
 
 def run(
@@ -103,11 +105,17 @@ def run(
     cores = cores or usable_cores()
     with claim(output_dir, overwrite) as folder:
         load_arviz()
-        draws = _method(s.method)(
-            posterior, cores=cores, progress=not quiet, chains=s.chains, num_warmup=s.num_warmup,
-            num_samples=s.num_samples, target_accept=s.target_accept, random_seed=s.random_seed,
-        )  # fmt: skip
+        draws = draw(posterior, random_seed=s.random_seed, cores=cores, progress=not quiet)
         return _write(folder, posterior, draws, started, cores)
+
+
+def draw(posterior: Posterior, *, random_seed: int | None, cores: int, progress: bool = False) -> Draws:
+    """Draws as the settings of the problem say, and nothing on disk."""
+    s = posterior.problem.settings
+    return _method(s.method)(
+        posterior, cores=cores, progress=progress, chains=s.chains, num_warmup=s.num_warmup, num_samples=s.num_samples,
+        target_accept=s.target_accept, random_seed=random_seed,
+    )
 
 
 def with_settings(problem: Problem, **settings: Any) -> Problem:
@@ -130,13 +138,7 @@ def _write(folder: ResultFolder, posterior: Posterior, draws: Draws, started: st
     from bnfhmc.report import run_json
     from bnfhmc.report.constraints import satisfaction
     from bnfhmc.report.folder import POSTERIOR, RECORD, SAMPLES
-    from bnfhmc.report.inference_data import (
-        ln_probability,
-        log_likelihood,
-        theta_of_draws,
-        to_inference_data,
-        to_netcdf_bytes,
-    )
+    from bnfhmc.report.inference_data import ln_probability, theta_of_draws, to_netcdf_bytes
     from bnfhmc.report.samples_txt import write_samples
     from bnfhmc.report.summary import summarize
     from bnfhmc.report.verdict import Evidence, judge
@@ -144,28 +146,41 @@ def _write(folder: ResultFolder, posterior: Posterior, draws: Draws, started: st
     settings = posterior.problem.settings
     opened = run_json.opening(__version__, started)
     folder.write_text(RECORD, run_json.to_json(opened))
-    failure = None
-    try:
-        loglik = log_likelihood(posterior, draws.z, cores)
-    except FailedSolve as raised:
-        loglik, failure = None, raised
-    idata = to_inference_data(posterior, draws, loglik=loglik, attrs=_attrs(settings.method, draws))
+    idata, failure = _inference_data(posterior, draws, _attrs(settings.method, draws), cores)
     theta, lps = theta_of_draws(posterior, draws.z), ln_probability(posterior, draws)
     folder.write(POSTERIOR, lambda path: path.write_bytes(to_netcdf_bytes(idata)))
     folder.write(SAMPLES, lambda path: write_samples(path, posterior.names, theta, lps))
     if failure is not None:
-        kept = f"{folder.path} holds the draws, but no log_likelihood: at one of them {failure}"
+        kept = f"{folder.path} holds the draws, but no log_likelihood: {failure}"
         raise FailedSolve(failure.kind, kept) from failure
     summary = summarize(posterior.names, theta)
     verdict = judge(Evidence.of(summary, settings, draws))
     held = satisfaction(posterior, draws.z)
     used = settings.model_copy(update={"random_seed": draws.random_seed, "output_dir": folder.path})
+    problem = posterior.problem if posterior.problem.path is None else replace(
+        posterior.problem, path=posterior.problem.path.resolve()  # the report finds it from wherever it is typed
+    )
     record = run_json.finished(
-        opened, ended=_now(), problem=posterior.problem, settings=used, draws=draws, summary=summary, verdict=verdict,
+        opened, ended=_now(), problem=problem, settings=used, draws=draws, summary=summary, verdict=verdict,
         constraints=held,
     )  # fmt: skip
     folder.write_text(RECORD, run_json.to_json(record))
     return Outcome(folder.path, summary, verdict, held)
+
+
+def _inference_data(
+    posterior: Posterior, draws: Draws, attrs: dict[str, str], cores: int
+) -> tuple[InferenceData, FailedSolve | None]:
+    """The draws with every group; where a draw cannot be solved again without those that need it, and why."""
+    from bnfhmc.report.groups import complete
+    from bnfhmc.report.inference_data import to_inference_data
+
+    idata = to_inference_data(posterior, draws, loglik=None, attrs=attrs)
+    try:
+        complete(idata, posterior, draws.z, cores=cores, seed=draws.random_seed)
+    except FailedSolve as failure:
+        return idata, failure
+    return idata, None
 
 
 def _nuts(posterior: Posterior, *, progress: bool, **settings: Any) -> Draws:

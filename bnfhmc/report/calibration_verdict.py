@@ -34,11 +34,17 @@ def findings(found: Calibration) -> dict[str, Finding | None]:
     return out
 
 
+def calibrated(found: Calibration) -> bool:
+    """Whether there are enough replicates to tell, and the ranks of every parameter are uniform."""
+    return len(found.ranks) >= LEAST and not any(findings(found).values())
+
+
 def to_record(found: Calibration) -> dict[str, Any]:
     """The outcome for programs."""
     said = findings(found)
     return {
         "program": PROGRAM,
+        "calibrated": calibrated(found),
         "replicates": len(found.replicates),
         "fitted": len(found.ranks),
         "failures": _failures(found),

@@ -9,58 +9,65 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float
 
-from bnfhmc.errors import FailedSolve
 from bnfhmc.noise import Constant
 from bnfhmc.posterior import Posterior
 from bnfhmc.problem import Experiment, Series
 from bnfhmc.report.check import words
-from bnfhmc.report.inference_data import variable_name
+from bnfhmc.report.inference_data import log_likelihood, u_of_draws, variable_name
 from bnfhmc.report.predictive import Predictive, predict, prior_draws
+from bnfhmc.samplers.cores import usable_cores
 
 if TYPE_CHECKING:
     from arviz import InferenceData
     from xarray import Dataset
 
 PRIOR_DRAWS = 1000
+PRIOR_SECONDS = 60.0  # far out in a prior a solve can take as long as the solver lets it
 
 
 def complete(
     idata: InferenceData,
     posterior: Posterior,
-    u: Float[np.ndarray, "chain draw d"],
+    z: Float[np.ndarray, "chain draw d"],
     *,
     cores: int | None = None,
     seed: int = 0,
 ) -> InferenceData:
-    """Add posterior_predictive, log_likelihood, prior, prior_predictive and constant_data to `idata`, and return it.
+    """Add constant_data, prior, prior_predictive, posterior_predictive and log_likelihood to `idata`, and return it.
 
-    u: the draws of the posterior group, on the scales of their priors. One solve without sensitivities a draw and
-    experiment gives both log_likelihood and posterior_predictive. Raises FailedSolve where a draw cannot be solved again.
+    z: the draws of the posterior group, in unconstrained coordinates. One solve without sensitivities a draw and experiment
+    gives both log_likelihood and posterior_predictive. Raises FailedSolve where a draw cannot be solved again; the groups of
+    the posterior are then missing.
     """
-    found = predict(posterior, u.reshape(-1, posterior.dim), cores=cores, seed=seed)
-    add_posterior_predictive(idata, posterior, found, u.shape[:2])
-    add_prior(idata, posterior, cores=cores, seed=seed)
     add_constant_data(idata, posterior)
+    add_prior(idata, posterior, cores=cores, seed=seed)
+    add_posterior_predictive(idata, posterior, z, cores=cores, seed=seed)
     return idata
 
 
 def add_posterior_predictive(
-    idata: InferenceData, posterior: Posterior, found: Predictive, shape: tuple[int, int]
+    idata: InferenceData,
+    posterior: Posterior,
+    z: Float[np.ndarray, "chain draw d"],
+    *,
+    cores: int | None = None,
+    seed: int = 0,
 ) -> None:
-    """Add posterior_predictive (``y``, a new measurement; ``mean_y``, the model's value), and log_likelihood if there is
-    none, over (chain, draw, measurement).
+    """Add posterior_predictive (``y``, a new measurement; ``mean_y``, the model's value) and log_likelihood over
+    (chain, draw, measurement).
 
-    shape: chains and draws of the posterior. Raises FailedSolve where one of them could not be solved.
+    Where the noise has no new measurement at a draw, because its mean or scale is beyond what can be drawn, both are NaN.
+    Raises FailedSolve where the model cannot be solved at a draw.
     """
-    if found.failures:
-        kind, count = max(found.failures.items(), key=lambda item: item[1])
-        raise FailedSolve(kind, f"{sum(found.failures.values())} draws cannot be solved again, {count} of them for this")
-    dims = ("chain", "draw", "measurement")
-    values = {"y": found.replicated, "mean_y": found.predicted}
-    groups = {"posterior_predictive": _over(posterior, {k: v.reshape(*shape, -1) for k, v in values.items()}, dims)}
-    if "log_likelihood" not in idata.groups():
-        groups["log_likelihood"] = _over(posterior, {"y": found.loglik.reshape(*shape, -1)}, dims)
-    _add(idata, groups)
+    found = predict(posterior, u_of_draws(posterior, z).reshape(-1, posterior.dim), cores=cores, seed=seed)
+    shape, dims = z.shape[:2], ("chain", "draw", "measurement")
+    if found.failures:  # a solve, which raises what the solver says of it, or a measurement that cannot be drawn
+        loglik = log_likelihood(posterior, z, cores or usable_cores())
+    else:
+        loglik = found.loglik.reshape(*shape, len(posterior.measurements))
+    values = {"y": _everywhere(found.replicated, found, shape), "mean_y": _everywhere(found.predicted, found, shape)}
+    groups = {"posterior_predictive": values, "log_likelihood": {"y": loglik}}
+    _add(idata, {name: _over(posterior, group, dims) for name, group in groups.items()})
 
 
 def add_prior(
@@ -68,11 +75,11 @@ def add_prior(
 ) -> Predictive:
     """Add prior (θ) and prior_predictive over one chain of independent draws, and return the predictions.
 
-    prior_predictive holds those draws that could be solved, under their places in the prior as ``draw``; its attribute
-    ``failed_solves`` counts the others by kind.
+    prior_predictive holds those draws that could be solved within a minute, under their places in the prior as ``draw``; its
+    attribute ``failed_solves`` counts those that could not be solved by kind.
     """
     u = prior_draws(posterior, draws, seed)
-    found = predict(posterior, u, cores=cores, seed=seed)
+    found = predict(posterior, u, cores=cores, seed=seed, seconds=PRIOR_SECONDS)
     theta = np.array([posterior.theta_from_u(row) for row in u])[None]
     coords = {"chain": [0], "draw": found.at}
     values = {"y": found.replicated[None], "mean_y": found.predicted[None]}
@@ -93,6 +100,15 @@ def add_constant_data(idata: InferenceData, posterior: Posterior) -> None:
         "noise": np.array([words.noise(s.noise) for _, s, _ in rows], dtype=str),
     }
     _add(idata, {"constant_data": _over(posterior, {**words_of, **known}, ("measurement",))})
+
+
+def _everywhere(
+    values: Float[np.ndarray, "s n"], found: Predictive, shape: tuple[int, int]
+) -> Float[np.ndarray, "chain draw n"]:
+    """The values at the draws that have them, and NaN at the others."""
+    out = np.full((shape[0] * shape[1], values.shape[1]), np.nan)
+    out[found.at] = values
+    return out.reshape(*shape, values.shape[1])
 
 
 def measurement_coords(posterior: Posterior) -> dict[str, Any]:

@@ -29,6 +29,12 @@ def theta_of_draws(posterior: Posterior, z: Float[np.ndarray, "chain draw d"]) -
     return np.array(flat, dtype=float).reshape(z.shape)
 
 
+def u_of_draws(posterior: Posterior, z: Float[np.ndarray, "chain draw d"]) -> Float[np.ndarray, "chain draw d"]:
+    """u at every z."""
+    flat = [posterior.u_from_z(row) for row in z.reshape(-1, z.shape[-1])]
+    return np.array(flat, dtype=float).reshape(z.shape)
+
+
 def ln_probability(posterior: Posterior, draws: Draws) -> Float[np.ndarray, "chain draw"]:
     """log p(u) − loss(u) at every draw: log π(z) without the Jacobian of u → z."""
     flat = [posterior.prior.log_du_dz(row) for row in draws.z.reshape(-1, draws.z.shape[-1])]

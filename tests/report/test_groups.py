@@ -9,12 +9,13 @@ from bnfhmc.errors import FailedSolve
 from bnfhmc.posterior import Posterior
 from bnfhmc.report.groups import add_posterior_predictive, complete
 from bnfhmc.report.inference_data import to_inference_data, to_netcdf_bytes
-from bnfhmc.report.predictive import predict
 from bnfhmc.report.quiet_arviz import load_arviz
+from tests.conftest import ClosedForm
 from tests.report.finished import draws, problem
 
 POSTERIOR = Posterior(problem())
 DRAWS = draws(POSTERIOR)
+POISONED = float(POSTERIOR.theta_from_u(POSTERIOR.u_from_z(DRAWS.z[1, 3]))[0])
 U = np.array([POSTERIOR.u_from_z(z) for z in DRAWS.z.reshape(-1, 3)]).reshape(DRAWS.z.shape)
 
 
@@ -25,7 +26,7 @@ def made():
 @pytest.fixture(scope="module")
 def idata(tmp_path_factory):
     path = tmp_path_factory.mktemp("nc") / "posterior.nc"
-    path.write_bytes(to_netcdf_bytes(complete(made(), POSTERIOR, U, cores=2, seed=3)))
+    path.write_bytes(to_netcdf_bytes(complete(made(), POSTERIOR, DRAWS.z, cores=2, seed=3)))
     return load_arviz().from_netcdf(str(path))
 
 
@@ -67,15 +68,34 @@ def test_arviz_computes_loo_pit_from_it(idata):
 
 
 def test_adding_twice_replaces():
-    found = predict(POSTERIOR, U.reshape(-1, 3), cores=1)
     idata = made()
-    add_posterior_predictive(idata, POSTERIOR, found, (4, 250))
-    add_posterior_predictive(idata, POSTERIOR, found, (4, 250))
+    add_posterior_predictive(idata, POSTERIOR, DRAWS.z, cores=1)
+    add_posterior_predictive(idata, POSTERIOR, DRAWS.z, cores=1)
     assert idata.groups().count("posterior_predictive") == 1
 
 
-def test_a_draw_that_cannot_be_solved_again_is_an_error():
-    u = U.copy()
-    u[1, 3, 2] = -1.0
-    with pytest.raises(FailedSolve, match="nonfinite: 1 draws cannot be solved again"):
-        complete(made(), POSTERIOR, u, cores=1)
+def test_a_draw_that_cannot_be_solved_again_is_an_error(monkeypatch):
+    solve = ClosedForm.solve
+
+    def unsolved(self, values, *how, **more):
+        hopeless = {"hopeless": 1.0} if values["A0"] == POISONED else {}
+        return solve(self, {**values, **hopeless}, *how, **more)
+
+    monkeypatch.setattr(ClosedForm, "solve", unsolved)
+    idata = made()
+    with pytest.raises(FailedSolve, match="solver: no progress at t = 0"):
+        complete(idata, POSTERIOR, DRAWS.z, cores=1)
+    assert "prior_predictive" in idata.groups() and "posterior_predictive" not in idata.groups()
+
+
+def test_a_measurement_that_cannot_be_drawn_is_missing(monkeypatch):
+    def drawn(likelihood, prediction, rng):
+        if prediction.theta["A0"] == POISONED:
+            raise ValueError("lam value too large")
+        return np.zeros(likelihood.size)
+
+    monkeypatch.setattr("bnfhmc.report.predictive.new_measurements", drawn)
+    idata = complete(made(), POSTERIOR, DRAWS.z, cores=1)
+    assert np.isfinite(idata.log_likelihood["y"]).all()
+    missing = np.isnan(idata.posterior_predictive["y"]).all("measurement").values
+    assert missing.sum() == 1 and missing[1, 3]
