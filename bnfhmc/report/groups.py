@@ -13,7 +13,7 @@ from bnfhmc.noise import Constant
 from bnfhmc.posterior import Posterior
 from bnfhmc.problem import Experiment, Series
 from bnfhmc.report.check import words
-from bnfhmc.report.inference_data import log_likelihood, u_of_draws, variable_name
+from bnfhmc.report.inference_data import log_likelihood, theta_group, u_of_draws
 from bnfhmc.report.predictive import Predictive, predict, prior_draws
 from bnfhmc.samplers.cores import usable_cores
 
@@ -85,7 +85,7 @@ def add_prior(
     values = {"y": found.replicated[None], "mean_y": found.predicted[None]}
     predictive = _over(posterior, values, ("chain", "draw", "measurement"), coords)
     predictive.attrs["failed_solves"] = json.dumps(dict(found.failures))
-    _add(idata, {"prior": _of_parameters(posterior, theta), "prior_predictive": predictive})
+    _add(idata, {"prior": theta_group(posterior, theta), "prior_predictive": predictive})
     return found
 
 
@@ -135,15 +135,6 @@ def _known(s: Series, name: str, at: int) -> float:
         return np.nan
     source = s.sources.get(name, Constant(s.noise.defaults.get(name, np.nan)))
     return float(np.broadcast_to(source.values, len(s.observed))[at]) if isinstance(source, Constant) else np.nan
-
-
-def _of_parameters(posterior: Posterior, theta: Float[np.ndarray, "chain draw d"]) -> Dataset:
-    from xarray import Dataset
-
-    variables = {
-        variable_name(n): (("chain", "draw"), theta[:, :, i], {"parameter": n}) for i, n in enumerate(posterior.names)
-    }
-    return Dataset(variables, {"chain": np.arange(theta.shape[0]), "draw": np.arange(theta.shape[1])})
 
 
 def _over(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from base64 import b64encode
+from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -77,7 +78,7 @@ def _content(study: Study, found: Diagnosis, audited: Audit | None, with_audit: 
     return {
         "title": printable(Path(file).name if file else study.run.folder.name),
         "version": record.get("versions", {}).get(PROGRAM) or "",
-        "ended": record.get("ended") or "",
+        "ended": _day(record.get("ended")),
         "folder": folder,
         "folder_arg": printable(shlex.quote(str(study.run.folder))),
         "trusted": found.trusted,
@@ -154,6 +155,14 @@ def _data_words(study: Study) -> str:
     return "As many measurements lie outside of their bands as should, the residuals show no pattern, and none is influential."
 
 
+def _day(time: Any) -> str:
+    """``2026-01-31 12:30 UTC`` for the time as run.json has it."""
+    try:
+        return f"{datetime.fromisoformat(time).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    except (TypeError, ValueError):
+        return ""
+
+
 def _command(study: Study) -> str:
     """What repeats the run."""
     record = study.run.record
@@ -161,6 +170,9 @@ def _command(study: Study) -> str:
     if "merged_from" in record:
         return printable(shlex.join([PROGRAM, "merge", *map(str, record["merged_from"]), "-o", "again"]))
     parts = [PROGRAM, "run", str(said.get("file") or "FILE"), "--method", str(said.get("method", "nuts"))]
+    for key in ("chains", "num_warmup", "num_samples"):
+        if said.get(key) is not None:
+            parts += [f"--{key.replace('_', '-')}", str(said[key])]
     if record.get("random_seed") is not None:
         parts += ["--seed", str(record["random_seed"])]
     return printable(shlex.join([*parts, "-o", "again"]))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -61,15 +61,24 @@ def estimates(study: Study) -> Table:
     for i, p in enumerate(study.parameters):
         share = learnt(p, study.flat[:, i]).share
         rows.append((
-            text(p.name), number(s.mean[i]), number(s.sd[i], ".3g"), number(s.q05[i]), number(median[i]), number(s.q95[i]),
+            text(p.name), text(p.unit or DASH), text(p.scale.name),
+            number(s.mean[i]), number(s.sd[i], ".3g"), number(s.q05[i]), number(median[i]), number(s.q95[i]),
             number(s.mcse_mean[i], ".2g"), number(s.ess_bulk[i], ".0f", bool(s.ess_bulk[i] < MIN_ESS)),
             number(s.ess_tail[i], ".0f", bool(s.ess_tail[i] < MIN_ESS)),
             number(s.r_hat[i], ".3f", bool(s.r_hat[i] > MAX_R_HAT)), number(100 * max(share, 0.0), ".0f"),
         ))  # fmt: skip
-    headings = [Heading(h, h == "parameter") for h in (
-        "parameter", "mean", "sd", "5 %", "median", "95 %", "MCSE", "ESS bulk", "ESS tail", "R-hat", "learnt, %",
+    headings = [Heading(h, h in ("parameter", "unit", "scale")) for h in (
+        "parameter", "unit", "scale", "mean", "sd", "5 %", "median", "95 %", "MCSE", "ESS bulk",
+        "ESS tail", "R-hat", "learnt, %",
     )]  # fmt: skip
-    return Table("Posterior of each parameter, in its own unit", tuple(headings), tuple(rows), sortable=True)
+    found = Table("Posterior of each parameter, in its own unit", tuple(headings), tuple(rows), sortable=True)
+    return found if any(p.unit for p in study.parameters) else _without(found, "unit")
+
+
+def _without(table: Table, label: str) -> Table:
+    at = [i for i, h in enumerate(table.headings) if h.label != label]
+    headings, *rows = (tuple(row[i] for i in at) for row in (table.headings, *table.rows))
+    return table._replace(headings=headings, rows=tuple(rows))
 
 
 def directions(found: Sequence[Direction]) -> Table:
@@ -82,9 +91,9 @@ def directions(found: Sequence[Direction]) -> Table:
 def run_tables(study: Study) -> tuple[Table, ...]:
     """What ran, what each chain cost, and with which versions."""
     record = study.run.record
-    facts = overview(study.posterior.problem)
+    facts, said = overview(study.posterior.problem), {p.name: p.description for p in study.parameters}
     return (
-        _settings(study), _cost(study), _parameters(facts), _models(facts), _experiments(study),
+        _settings(study), _cost(study), _parameters(facts, said), _models(facts), _experiments(study),
         _pairs("Versions", record.get("versions", {})),
     )  # fmt: skip
 
@@ -138,15 +147,16 @@ def _experiments(study: Study) -> Table:
     return Table("Experiments", headings, tuple(rows))
 
 
-def _parameters(facts: Overview) -> Table:
+def _parameters(facts: Overview, said: Mapping[str, str]) -> Table:
     rows = tuple(
         (text(p.name), text(p.scale), text(p.prior), number(p.interval_theta[0]), number(p.interval_theta[1]),
-         text(", ".join(p.acts_on) or DASH))
+         text(", ".join(p.acts_on) or DASH), text(said.get(p.name) or DASH))
         for p in facts.parameters
     )  # fmt: skip
     headings = (Heading("parameter", True), Heading("scale", True), Heading("prior, on the scale", True), Heading("2.5 % of θ"),
-                Heading("97.5 % of θ"), Heading("acts on", True))  # fmt: skip
-    return Table("Parameters and their priors", headings, rows, sortable=True)
+                Heading("97.5 % of θ"), Heading("acts on", True), Heading("description", True))  # fmt: skip
+    found = Table("Parameters and their priors", headings, rows, sortable=True)
+    return found if any(said.values()) else _without(found, "description")
 
 
 def _models(facts: Overview) -> Table:

@@ -49,7 +49,7 @@ def plot_trace(
         for chain, draws in enumerate(u[:, :, i]):
             left.plot(draws, color=chain_color(chain), linewidth=0.35, alpha=0.8, rasterized=True)
         left.set_xlim(0, u.shape[1])
-        left.set_ylabel(label(p.name, 18))
+        left.set_ylabel(named(label(p.name, 18), p.unit))
         ticks_in_theta(left, p.scale, "y", 3)
         _ranks(right, u[:, :, i])
         for ax in (left, right):
@@ -87,12 +87,17 @@ def plot_marginals(
         ax.set_ylim(0, 1.12 * height.max())
         ax.set_yticks([])
         ax.spines["left"].set_visible(False)
-        ax.set_xlabel(named(p.name, None if p.scale.name == "lin" else f"{p.scale.name} scale"))
+        ax.set_xlabel(named(p.name, _axis(p)))
         ticks_in_theta(ax, p.scale, "x", 3)
     if alone:
         shown = {text: h for ax in axes for h, text in zip(*ax.get_legend_handles_labels(), strict=True)}
         figure_of(axes).legend([*shown.values()], [*shown], loc="outside lower left", ncols=3, handlelength=1.4)
     return list(axes)
+
+
+def _axis(p: Parameter) -> str:
+    """The unit of a parameter and the scale that its axis is on."""
+    return ", ".join(part for part in (p.unit, "" if p.scale.name == "lin" else f"{p.scale.name} scale") if part)
 
 
 def plot_pair(
@@ -125,9 +130,9 @@ def plot_pair(
             ticks_in_theta(ax, parameters[j].scale, "x", 3)
             ax.tick_params(labelbottom=i == d - 1, labelleft=j == 0 and i > 0)
             if i == d - 1:
-                ax.set_xlabel(label(parameters[j].name, 16))
+                ax.set_xlabel(named(label(parameters[j].name, 16), parameters[j].unit))
             if j == 0:
-                ax.set_ylabel(label(parameters[i].name, 16))
+                ax.set_ylabel(named(label(parameters[i].name, 16), parameters[i].unit))
     return [list(row) for row in axes]
 
 
@@ -168,7 +173,7 @@ def _ranks(ax: Axes, x: Float[np.ndarray, "chain draw"]) -> None:
     for chain in range(chains):
         counts, _ = np.histogram(ranks[chain], edges)
         top = max(top, counts.max())
-        ax.stairs(counts, edges, color=chain_color(chain), linewidth=1.0)
+        ax.stairs(counts, edges, baseline=None, color=chain_color(chain), linewidth=1.0)
     ax.set_xlim(0, x.size)
     ax.set_ylim(0, 1.1 * top)
     ax.set_xticks([0, x.size])

@@ -108,7 +108,7 @@ def test_it_can_be_read_aloud(good):
 
 
 def test_how_it_was_run(good):
-    assert "bnfhmc run fit.conf --method nuts --seed 1 -o again" in good.text
+    assert "bnfhmc run fit.conf --method nuts --chains 4 --num-warmup 5 --num-samples 250 --seed 1 -o again" in good.text
     assert "num_warmup" in good.text and '"random_seed"' in good.text and "solver" in good.text
 
 
