@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from bnfhmc.posterior import Evaluation, Posterior
     from bnfhmc.problem import Problem, Settings
     from bnfhmc.read.problem import load
+    from bnfhmc.report import plots
+    from bnfhmc.report.verbs import open_study
     from bnfhmc.run import sample
 
 __version__ = "0.1.0"
@@ -32,6 +34,8 @@ __all__ = [
     "Problem",
     "Settings",
     "load",
+    "open_study",
+    "plots",
     "sample",
 ]
 
@@ -46,6 +50,8 @@ _HOME = {
     "Problem": "bnfhmc.problem",
     "Settings": "bnfhmc.problem",
     "load": "bnfhmc.read.problem",
+    "open_study": "bnfhmc.report.verbs",
+    "plots": "bnfhmc.report.plots",
     "sample": "bnfhmc.run",
 }
 
@@ -53,7 +59,8 @@ _HOME = {
 def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(_HOME[name]), name)
+    home = import_module(_HOME[name])
+    value = home if home.__name__.endswith(f".{name}") else getattr(home, name)
     globals()[name] = value
     return value
 

@@ -57,6 +57,8 @@ class Expression:
 
         A domain error (log of a negative number) gives NaN or ±inf silently: the caller holds the name for a failure.
         """
+        if isinstance(self.node, Name):
+            return env[self.node.id]
         out: list[Any] = []
         with np.errstate(all="ignore"):
             for node, args in self._tape:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from queue import SimpleQueue
-from typing import NamedTuple, Protocol, Self, TypeVar
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -19,21 +17,8 @@ from bnfhmc.model.protocol import FailureKind
 from bnfhmc.noise.transform import Initial, SeriesScale
 from bnfhmc.posterior import Posterior
 from bnfhmc.problem import Experiment, Problem, Series
-from bnfhmc.samplers.cores import usable_cores
+from bnfhmc.report.parallel import over_draws
 
-T = TypeVar("T")
-
-
-class Cloned(Protocol):
-    """What one thread uses at a time, and can be copied for another."""
-
-    def clone(self) -> Self:
-        """An independent copy."""
-        ...
-
-
-Own = TypeVar("Own", bound=Cloned)
-BLOCK = 25  # draws a thread takes at a time
 GRID = 81  # further times that a curve is drawn through
 POINTWISE = (Initial, SeriesScale)  # transforms whose value at a row does not depend on which other rows there are
 
@@ -77,7 +62,7 @@ def predict(
 ) -> Predictive:
     """The predictions at each row of u, from one solve without sensitivities a row and experiment.
 
-    ``cores``: threads at once, None for all that the process may use. ``seed``: of the new measurements; the same seed
+    ``cores``: used at once, None for all that the process may use. ``seed``: of the new measurements; the same seed
     gives the same ones whatever the number of cores. ``seconds``: after which no further row is begun, None for never; far
     out in a prior a solve can take as long as the solver lets it.
     """
@@ -152,32 +137,6 @@ def prior_draws(posterior: Posterior, draws: int, seed: int) -> Float[np.ndarray
 def thinned(draws: int, limit: int) -> Int[np.ndarray, " s"]:
     """The indices of at most `limit` of so many draws, evenly spaced."""
     return np.unique(np.linspace(0, draws - 1, min(limit, draws)).round().astype(int))
-
-
-def over_draws(own: Own, count: int, job: Callable[[Own, int], T], cores: int | None = None) -> list[T]:
-    """``job(own, 0)``, ``job(own, 1)``, … in order, on threads that each have a clone of `own`.
-
-    The first exception ends it and is raised.
-    """
-    blocks = np.array_split(np.arange(count), max(1, -(-count // BLOCK)))
-    workers = max(1, min(cores or usable_cores(), len(blocks)))
-    idle: SimpleQueue[Own] = SimpleQueue()
-    for _ in range(workers):
-        idle.put(own.clone())
-
-    def work(block: Sequence[int]) -> list[T]:
-        mine = idle.get()
-        try:
-            return [job(mine, int(i)) for i in block]
-        finally:
-            idle.put(mine)
-
-    with ThreadPoolExecutor(workers, thread_name_prefix="predict") as pool:
-        try:
-            return [one for part in pool.map(work, blocks) for one in part]
-        except BaseException:
-            pool.shutdown(wait=True, cancel_futures=True)
-            raise
 
 
 def _columns(solved: Sequence[Drawn], n: int) -> list[np.ndarray]:

@@ -19,7 +19,8 @@ from bnfhmc.noise.transform import Initial
 from bnfhmc.posterior import Posterior
 from bnfhmc.problem import Condition, Experiment, Perturbation, Problem, Series
 from bnfhmc.report.bands import QUANTILES, quantiles
-from bnfhmc.report.predictive import new_measurements, over_draws
+from bnfhmc.report.parallel import over_draws
+from bnfhmc.report.predictive import new_measurements
 from bnfhmc.report.text import print_table, printable
 
 if TYPE_CHECKING:

@@ -17,7 +17,8 @@ from bnfhmc.prior import Parameter
 from bnfhmc.report.bands import SeriesFit, series_fits
 from bnfhmc.report.constraints import Held, satisfaction
 from bnfhmc.report.opened import Opened
-from bnfhmc.report.predictive import Predictive, densely, over_draws, predict, prior_draws, thinned
+from bnfhmc.report.parallel import over_draws
+from bnfhmc.report.predictive import Predictive, densely, predict, prior_draws, thinned
 from bnfhmc.report.quiet_arviz import load_arviz
 from bnfhmc.report.summary import Summary, summarize
 from bnfhmc.report.verdict import Verdict, judge

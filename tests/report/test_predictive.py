@@ -8,7 +8,7 @@ import pytest
 from bnfhmc.noise.transform import Initial, Peak
 from bnfhmc.posterior import Posterior
 from bnfhmc.problem import Experiment, Problem
-from bnfhmc.report.predictive import densely, over_draws, predict, prior_draws, thinned
+from bnfhmc.report.predictive import densely, predict, prior_draws, thinned
 from tests.report.finished import DOSES, TIMES, TRUE, problem
 
 POSTERIOR = Posterior(problem())
@@ -114,17 +114,6 @@ def test_prior_draws():
 def test_thinned():
     assert thinned(5, 10).tolist() == [0, 1, 2, 3, 4]
     assert thinned(4000, 3).tolist() == [0, 2000, 3999]
-
-
-def test_over_draws_is_in_order_and_raises_what_is_raised():
-    assert over_draws(POSTERIOR, 103, lambda _, i: i, cores=3) == list(range(103))
-    assert over_draws(POSTERIOR, 0, lambda _, i: i, cores=3) == []
-
-    def wrong(_, i):
-        raise KeyError(i)
-
-    with pytest.raises(KeyError):
-        over_draws(POSTERIOR, 3, wrong, cores=2)
 
 
 def replace_solve(closed, fails):

@@ -32,10 +32,9 @@ def test_loo():
 
 def test_loo_pit_is_arviz_s():
     from bnfhmc.report.groups import add_posterior_predictive
-    from bnfhmc.report.predictive import predict
 
     other = study(POSTERIOR)
-    add_posterior_predictive(other.run.idata, POSTERIOR, predict(POSTERIOR, other.flat, cores=1, seed=9), (4, 250))
+    add_posterior_predictive(other.run.idata, POSTERIOR, other.run.z, cores=1, seed=9)
     theirs = load_arviz().loo_pit(other.run.idata, y="y", y_hat="y")
     assert np.abs(STUDY.loo_pit - theirs).max() < 0.06  # the new measurements are others
 

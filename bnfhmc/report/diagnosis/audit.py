@@ -20,7 +20,8 @@ from jaxtyping import Float
 from bnfhmc.posterior import Posterior
 from bnfhmc.problem import Problem
 from bnfhmc.report.opened import Opened
-from bnfhmc.report.predictive import over_draws, thinned
+from bnfhmc.report.parallel import over_draws
+from bnfhmc.report.predictive import thinned
 from bnfhmc.report.quiet_arviz import load_arviz
 from bnfhmc.report.text import printable
 from bnfhmc.report.verdict import NAMED, Finding
