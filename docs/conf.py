@@ -32,12 +32,12 @@ _ARGUMENT = re.compile(r"(?P<names>[a-z_]\w*(?:, [a-z_]\w*)*): (?P<text>.*)")
 def _as_list(app, what, name, obj, options, lines):
     """Lines such as ``cores: threads at once`` become a list; what continues them is indented in the source."""
     out = []
-    for line in lines:
+    for line in lines[:1] if what == "module" else lines:
         match = _ARGUMENT.fullmatch(line)
         if match:
             named = ", ".join(f"``{n}``" for n in match["names"].split(", "))
             out += ([] if out and out[-1].startswith("- ") else [""]) + [f"- {named}: {match['text']}"]
-        elif line.startswith(" ") and out and out[-1].startswith("- "):
+        elif line and out and out[-1].startswith("- "):
             out[-1] += " " + line.strip()
         else:
             out.append(line)

@@ -18,7 +18,9 @@ from typing import NamedTuple
 # Each page with those whose files and commands it needs before its own.
 PAGES = {"getting-started": (), "python": ("getting-started",), "report": ("getting-started",)}
 SECONDS = 600  # that one command may take
-_BLOCK = re.compile(r"(?:<!-- (?P<mark>file|not run): (?P<what>[^\n]*?) -->\n)?^```(?P<kind>\w+)\n(?P<text>.*?)^```$", re.M | re.S)
+_BLOCK = re.compile(
+    r"(?:<!-- (?P<mark>file|not run): (?P<what>[^\n]*?) -->\n)?^```(?P<kind>\w+)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL
+)
 
 
 class Block(NamedTuple):
@@ -73,7 +75,8 @@ def _run(command: list[str], folder: Path, what: str, expected: tuple[int, ...])
     path = os.pathsep.join(filter(None, (source, os.environ.get("PYTHONPATH"))))
     environment = {**os.environ, "PYTHON": sys.executable, "PYTHONPATH": path, "MPLBACKEND": "Agg"}
     done = subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=SECONDS, stdin=subprocess.DEVNULL, check=False
-    )
+        command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=SECONDS,
+        check=False,
+    )  # fmt: skip
     if done.returncode not in expected:
         raise Wrong(f"{what}\nended with {done.returncode}: {done.stderr[-2000:] or done.stdout[-2000:]}")

@@ -108,7 +108,8 @@ def _cells(raw: str, separator: str | None) -> list[str]:
     """The cells of a line; a line whose cells are all empty has none."""
     if separator is None:
         return raw.split()
-    cells = [cell.strip() for row in csv.reader([raw.strip("\r\n")], delimiter=separator) for cell in row]
+    rows = csv.reader([raw.strip("\r\n")], delimiter=separator, skipinitialspace=True)
+    cells = [cell.strip() for row in rows for cell in row]
     return cells if any(cells) else []
 
 

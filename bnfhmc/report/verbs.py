@@ -85,8 +85,10 @@ def open_study(
 ) -> Study:
     """A finished run, read back with its posterior: what reports and pictures are made from.
 
-    folder: what ``bnfhmc run`` has written. conf: the problem file, where it is not where run.json says. cores: used at once
-    for solves; None takes all. load: reads a problem file; None takes `bnfhmc.load`.
+    folder: what ``bnfhmc run`` has written.
+    conf: the problem file, where it is not where run.json says.
+    cores: used at once for solves; None takes all.
+    load: reads a problem file; None takes `bnfhmc.load`.
 
     Raises InputError where files are missing or damaged, or are no longer those of the run.
     """

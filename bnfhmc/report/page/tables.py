@@ -77,8 +77,8 @@ def estimates(study: Study) -> Table:
 
 def _without(table: Table, label: str) -> Table:
     at = [i for i, h in enumerate(table.headings) if h.label != label]
-    headings, *rows = (tuple(row[i] for i in at) for row in (table.headings, *table.rows))
-    return table._replace(headings=headings, rows=tuple(rows))
+    rows = tuple(tuple(row[i] for i in at) for row in table.rows)
+    return table._replace(headings=tuple(table.headings[i] for i in at), rows=rows)
 
 
 def directions(found: Sequence[Direction]) -> Table:
