@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from bnfhmc.problem import Problem, Settings
     from bnfhmc.read.problem import load
     from bnfhmc.report import plots
-    from bnfhmc.report.verbs import open_study
-    from bnfhmc.run import sample
+    from bnfhmc.run import open_study, sample
 
 __version__ = "0.1.0"
 
@@ -50,7 +49,7 @@ _HOME = {
     "Problem": "bnfhmc.problem",
     "Settings": "bnfhmc.problem",
     "load": "bnfhmc.read.problem",
-    "open_study": "bnfhmc.report.verbs",
+    "open_study": "bnfhmc.run",
     "plots": "bnfhmc.report.plots",
     "sample": "bnfhmc.run",
 }

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from bnfhmc.problem import Problem
     from bnfhmc.report.constraints import Held
     from bnfhmc.report.folder import ResultFolder
+    from bnfhmc.report.study import Study
     from bnfhmc.report.summary import Summary
     from bnfhmc.report.verdict import Verdict
     from bnfhmc.samplers.draws import Draws
@@ -220,3 +221,25 @@ def _attrs(method: str, draws: Draws) -> dict[str, str]:
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def open_study(
+    folder: str | Path, *, conf: str | Path | None = None, cores: int | None = None, allow_callable: bool = False
+) -> Study:
+    """A finished run, read back with its posterior: what reports and pictures are made from.
+
+    folder: what ``bnfhmc run`` has written.
+    conf: the problem file, where it is not where run.json says.
+    cores: used at once for solves; None takes all.
+    allow_callable: as `load` has it.
+
+    Raises InputError where files are missing or damaged, or are no longer those of the run.
+    """
+    from functools import partial
+
+    from bnfhmc.read.problem import load
+    from bnfhmc.report.opened import open_run
+    from bnfhmc.report.study import Study
+
+    loading = partial(load, allow_callable=allow_callable)
+    return Study(open_run(Path(folder), loading, None if conf is None else Path(conf)), cores=cores)

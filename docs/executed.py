@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
-# Each page with those whose files and commands it needs before its own.
-PAGES = {"getting-started": (), "python": ("getting-started",), "report": ("getting-started",)}
+FIRST = "getting-started"
+PAGES = ("python", "report", "results", "check", "convert", "petab")  # that begin with what it leaves, as fit.conf too
 SECONDS = 600  # that one command may take
 _BLOCK = re.compile(
     r"(?:<!-- (?P<mark>file|not run): (?P<what>[^\n]*?) -->\n)?^```(?P<kind>\w+)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL
@@ -60,14 +61,15 @@ def execute(docs: Path, name: str, folder: Path) -> None:
 
 
 def execute_pages(docs: Path) -> None:
-    """Run every page of PAGES."""
+    """Run FIRST and every page of PAGES, each in a folder of its own with the files of examples/petab beside."""
     with tempfile.TemporaryDirectory(prefix="bnfhmc_docs_") as name:
-        done: set[str] = set()
-        for page, needs in PAGES.items():
-            for each in (*needs, page):
-                if each not in done:
-                    execute(docs, each, Path(name))
-                    done.add(each)
+        first = Path(name) / FIRST
+        shutil.copytree(docs.parent / "examples" / "petab", first)
+        execute(docs, FIRST, first)
+        shutil.copy(first / "binding.conf", first / "fit.conf")
+        for page in PAGES:
+            shutil.copytree(first, Path(name) / page)
+            execute(docs, page, Path(name) / page)
 
 
 def _run(command: list[str], folder: Path, what: str, expected: tuple[int, ...]) -> None:

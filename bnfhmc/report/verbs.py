@@ -80,25 +80,6 @@ def report(
     return Reported(*write_report(study, folder, audited=audited, with_audit=audit, units=units))
 
 
-def open_study(
-    folder: str | Path, *, conf: str | Path | None = None, cores: int | None = None, load: Load | None = None
-) -> Study:
-    """A finished run, read back with its posterior: what reports and pictures are made from.
-
-    folder: what ``bnfhmc run`` has written.
-    conf: the problem file, where it is not where run.json says.
-    cores: used at once for solves; None takes all.
-    load: reads a problem file; None takes `bnfhmc.load`.
-
-    Raises InputError where files are missing or damaged, or are no longer those of the run.
-    """
-    if load is None:
-        import bnfhmc
-
-        load = bnfhmc.load
-    return Study(open_run(Path(folder), load, None if conf is None else Path(conf)), cores=cores)
-
-
 def plot(
     folder: Path,
     kinds: Sequence[str],
@@ -114,7 +95,7 @@ def plot(
 
     for kind in kinds:
         check_kind(kind)
-    study = open_study(folder, conf=conf, cores=cores, load=load)
+    study = Study(open_run(folder, load, conf), cores=cores)
     target = output_dir or folder / PICTURES
     return [path for kind in kinds or KINDS for path in save_pictures(study, kind, target, units=units)]
 

@@ -10,6 +10,9 @@ from bnfhmc.errors import FailedSolve
 from bnfhmc.report import parallel
 from bnfhmc.report.parallel import over_draws
 
+# jax, which other tests of the session load, warns of every fork; these children do not touch it.
+pytestmark = pytest.mark.filterwarnings("ignore:os.fork:RuntimeWarning")
+
 
 class Own:
     """Counts its clones."""
