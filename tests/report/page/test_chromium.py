@@ -19,9 +19,9 @@ pytestmark = [
 HOSTILE = ("<script>alert(1)</script>", "\"><img src='http://example.com/x' onerror=alert(2)>", "sd")
 # The test's own click, in the place of the page's policy, which lets only the page's script run.
 CLICK = """<script>
-document.querySelectorAll("table.sortable th button")[1].click();
+document.querySelectorAll("table.sortable th button")[2].click();
 const rows = [...document.querySelector("table.sortable").tBodies[0].rows];
-document.title = rows.map((r) => r.cells[1].dataset.value).join(" ");
+document.title = rows.map((r) => r.cells[2].dataset.value).join(" ");
 </script></body>"""
 
 
