@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check
 SAY := @printf '\n==> %s\n'
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow lint types contracts docs bench clean need
+.PHONY: help demo test test-slow lint types contracts docs bench clean need browser
 # Two targets at once would install into one environment at once.
 .NOTPARALLEL:
 
@@ -29,12 +29,12 @@ demo: $(VENV)/.bngl
 	  3) printf '\n==> Finished, but not converged; the results lie in %s\n' '$(RESULTS)' ;; \
 	esac; exit $$status
 
-test: $(VENV)/.test
+test: $(VENV)/.test browser
 	$(SAY) 'Running the tests that are not slow'
 	@$(BIN)/python -m pytest -m 'not slow'
 
 # pytest ends with 5 when it collects nothing, which is no failure here.
-test-slow: $(VENV)/.test
+test-slow: $(VENV)/.test browser
 	$(SAY) 'Running the slow tests'
 	@$(BIN)/python -m pytest -m slow || [ $$? -eq 5 ]
 
@@ -63,6 +63,10 @@ bench: $(VENV)/.test
 
 clean:
 	rm -rf $(VENV) build dist docs/_build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+
+# A test opens the report in chromium, and is skipped where there is none.
+browser:
+	@sh .ci/browser
 
 need:
 	@sh .ci/need $(PYTHON)

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from bnfhmc.posterior import Evaluation, Posterior
     from bnfhmc.problem import Problem, Settings
     from bnfhmc.read.problem import load
-    from bnfhmc.run import sample
+    from bnfhmc.report import plots
+    from bnfhmc.run import open_study, sample
 
 __version__ = "0.1.0"
 
@@ -36,7 +37,9 @@ __all__ = [
     "Problem",
     "Settings",
     "load",
+    "open_study",
     "optimize",
+    "plots",
     "profile_likelihood",
     "sample",
 ]
@@ -54,7 +57,9 @@ _HOME = {
     "Problem": "bnfhmc.problem",
     "Settings": "bnfhmc.problem",
     "load": "bnfhmc.read.problem",
+    "open_study": "bnfhmc.run",
     "optimize": "bnfhmc.optimizers",
+    "plots": "bnfhmc.report.plots",
     "profile_likelihood": "bnfhmc.optimizers",
     "sample": "bnfhmc.run",
 }
@@ -63,7 +68,8 @@ _HOME = {
 def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(_HOME[name]), name)
+    home = import_module(_HOME[name])
+    value = home if home.__name__.endswith(f".{name}") else getattr(home, name)
     globals()[name] = value
     return value
 

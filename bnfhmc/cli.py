@@ -6,37 +6,30 @@ Exit codes: 0 converged (or nothing wrong), 3 finished but not converged, 2 a ba
 
 from __future__ import annotations
 
-import os
 import sys
-import traceback
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, redirect_stdout
-from enum import Enum, IntEnum
+from collections.abc import Callable, Iterator
+from contextlib import redirect_stdout
+from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
-from bnfhmc.errors import InputError, MissingTool, Mistake, nearest
+from bnfhmc.commands import before, finished, petab, several
+from bnfhmc.commands.arguments import AllowCallable, AsJson, Conf, Debug
+from bnfhmc.commands.endings import ExitCode
+from bnfhmc.commands.endings import console as _console
+from bnfhmc.commands.endings import exit_codes as _exit_codes
+from bnfhmc.commands.endings import say as _say
+from bnfhmc.errors import InputError, Mistake, nearest
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from bnfhmc.problem import Problem
     from bnfhmc.report.check import Section
-    from bnfhmc.report.petab_score import Score
     from bnfhmc.run import Outcome
-
-
-class ExitCode(IntEnum):
-    """How a command ended."""
-
-    DONE = 0
-    ERROR = 1
-    USAGE = 2
-    NOT_CONVERGED = 3
-    INTERRUPTED = 130
 
 
 class Point(Enum):
@@ -59,24 +52,16 @@ class Verbs(TyperGroup):
 app = typer.Typer(
     cls=Verbs,
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-Conf = Annotated[
-    Path,
-    typer.Argument(metavar="CONF", show_default=False, help="A PyBNF configuration (.conf), or a PEtab problem (.yaml)."),
-]
 Output = Annotated[
     Path | None,
     typer.Option("-o", "--output-dir", metavar="DIR", show_default=False,
                  help="Folder for the results. [default: output_dir of CONF, or CONF's name with _out]"),
 ]  # fmt: skip
-AllowCallable = Annotated[
-    bool, typer.Option("--allow-callable", help="Let 'objective = callable' in CONF import and run Python code.")
-]
 MaxTime = Annotated[
     float | None,
     typer.Option("--max-time", min=0.0, metavar="SECONDS", show_default=False,
@@ -86,7 +71,6 @@ Scheduler = Annotated[
     str | None,
     typer.Option(metavar="ADDRESS", show_default=False, help="Have the chains on the workers of a dask scheduler."),
 ]
-Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 
 
 def _version(asked: bool) -> None:
@@ -109,7 +93,7 @@ def _bnfhmc(
     Example:
       bnfhmc check fit.conf
       bnfhmc run fit.conf -o results
-      bnfhmc run problem.yaml -o results
+      bnfhmc report results
     """
 
 
@@ -245,7 +229,7 @@ def resume(
 @app.command()
 def check(
     conf: Conf,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object, for programs.")] = False,
+    as_json: AsJson = False,
     point: Annotated[Point, typer.Option(help="Solve at the initial values of CONF, or at the medians of the prior.")]
     = Point.INITIAL,
     allow_callable: AllowCallable = False,
@@ -277,78 +261,21 @@ def check(
             print_section(console, section)
 
 
-@app.command("petab-score")
-def petab_score(
-    problem: Annotated[Path, typer.Argument(metavar="PROBLEM", show_default=False, help="A PEtab problem (.yaml).")],
-    parameters: Annotated[
-        list[str] | None,
-        typer.Option("-p", "--parameters", metavar="NAME=VALUE|FILE.tsv", show_default=False,
-                     help="In place of nominal values, in the parameters' own units; may be repeated."),
-    ] = None,
-    debug: Debug = False,
-) -> None:  # fmt: skip
-    """Print the log-likelihood, chi2, simulations and gradient of a PEtab problem, as JSON.
-
-    At the nominal values of its parameter table, or at those given. `gradient.llh` is by the parameters themselves,
-    `gradient.log_posterior` and `log_prior` are on the parameters' scales. Simulations are in the order of the
-    measurement table.
-
-    \b
-    Example:
-      bnfhmc petab-score problem.yaml
-      bnfhmc petab-score problem.yaml -p k1=0.5 -p k2=3
-      bnfhmc petab-score problem.yaml -p fitted.tsv > score.json
-    \b
-    Ends with
-      0  everything was solved
-      1  an experiment could not be solved; its name and why are in the object
-      2  a bad command or file
-    """
-    with _exit_codes(debug):
-        from bnfhmc import __version__
-        from bnfhmc.report import petab_score as scores
-        from bnfhmc.report.check import to_json
-
-        with redirect_stdout(sys.stderr):
-            record, error = scores.record(__version__, str(problem), lambda: _score(problem, parameters or ()))
-        print(to_json(record))
-        if error is not None:
-            raise error
-
-
-@app.command()
-def convert(
-    source: Annotated[
-        Path, typer.Argument(metavar="SOURCE", show_default=False, help="A .conf, or the .yaml of a PEtab problem.")
-    ],
-    target: Annotated[Path, typer.Argument(metavar="FOLDER", show_default=False, help="Where the files are written.")],
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files of the same names there.")] = False,
-    debug: Debug = False,
-) -> None:
-    """Write a PyBNF configuration as a PEtab problem, or a PEtab problem as a configuration.
-
-    What is written is read again and compared with the source. Where the other format cannot say something, it is named
-    and nothing is written; what takes another form is said.
-
-    \b
-    Example:
-      bnfhmc convert fit.conf problem/
-      bnfhmc convert problem.yaml fit/
-    \b
-    Ends with
-      0  written
-      2  a bad command or file, or something that the other format cannot say
-      1  another error
-    """
-    with _exit_codes(debug):
-        from bnfhmc.report.text import printable
-        from bnfhmc.write import convert as write
-
-        with redirect_stdout(sys.stderr):
-            written = write(source, target, overwrite=overwrite)
-        for note in written.notes:
-            _say(f"note: {note}")
-        print(f"written: {printable(str(written.paths[0]))} and {len(written.paths) - 1} more files beside it")
+_VERBS: dict[str, Callable[..., None]] = {
+    "report": finished.report,
+    "summary": finished.summary,
+    "plot": finished.plot,
+    "predict": finished.predict,
+    "compare": several.compare,
+    "merge": several.merge,
+    "init": before.init,
+    "calibrate": before.calibrate,
+    "doctor": before.doctor,
+    "petab-score": petab.petab_score,
+    "convert": petab.convert,
+}
+for _name, _verb in _VERBS.items():
+    app.command(_name)(_verb)
 
 
 def main() -> None:
@@ -363,53 +290,6 @@ def main() -> None:
     except KeyboardInterrupt:
         _say("interrupted")
         sys.exit(ExitCode.INTERRUPTED)
-
-
-@contextmanager
-def _exit_codes(debug: bool) -> Iterator[None]:
-    """Turn what is raised within into a message and an exit code."""
-    try:
-        yield
-        sys.stdout.flush()
-    except typer.Exit:
-        raise
-    except KeyboardInterrupt as error:
-        _fail(error, "interrupted; the run is not finished", ExitCode.INTERRUPTED, debug)
-    except (InputError, MissingTool) as error:
-        _fail(error, str(error), ExitCode.USAGE, debug)
-    except BrokenPipeError as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the flush at exit fails once more
-        _fail(error, "the reader of the output has gone", ExitCode.ERROR, debug)
-    except Exception as error:
-        _fail(error, _in_words(error), ExitCode.ERROR, debug)
-
-
-def _fail(error: BaseException, message: str, code: ExitCode, debug: bool) -> None:
-    if debug:
-        traceback.print_exception(error)
-    _say(message)
-    raise typer.Exit(code) from None
-
-
-def _in_words(error: Exception) -> str:
-    """The message of an error of this package or of the system; of any other its kind and first line."""
-    if isinstance(error, OSError) or type(error).__module__.startswith("bnfhmc."):
-        return str(error)
-    first = (str(error).splitlines() or [""])[0]
-    return f"unexpected {type(error).__name__}: {first}; --debug shows the traceback"
-
-
-def _say(message: str) -> None:
-    from bnfhmc.report.text import printable
-
-    for line in message.splitlines():
-        print(f"bnfhmc: {printable(line)}", file=sys.stderr, flush=True)
-
-
-def _console() -> Console:
-    from rich.console import Console
-
-    return Console()
 
 
 def _examined(conf: Path, point: Point, allow_callable: bool) -> Iterator[Section]:
@@ -429,19 +309,6 @@ def _check_as_json(conf: Path, point: Point, allow_callable: bool) -> None:
     print(to_json(record))
     if error is not None:
         raise error
-
-
-def _score(path: Path, parameters: Sequence[str]) -> Score:
-    import bnfhmc
-    from bnfhmc.posterior import Posterior
-    from bnfhmc.read.petab.nominal import theta_at
-    from bnfhmc.report.petab_score import score
-
-    if path.suffix.lower() not in (".yaml", ".yml"):
-        hint = f"type 'bnfhmc convert {path.name} <folder>' first" if path.suffix == ".conf" else ""
-        raise InputError(Mistake("no PEtab problem: the name of one ends in .yaml", hint, path))
-    problem = bnfhmc.load(path)
-    return score(Posterior(problem), theta_at(path, problem.names, parameters))
 
 
 def _plan(problem: Problem, folder: Path) -> str:

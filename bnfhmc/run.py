@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bnfhmc.errors import FailedSolve, InputError, Mistake, nearest
+from bnfhmc.errors import FailedSolve, InputError, Mistake
 from bnfhmc.samplers.cores import usable_cores
+from bnfhmc.sampling import AUTO, CHECKPOINT, METHODS, checkpoint_of, chosen, draw, method_of, near_modes, tunings_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,20 +22,12 @@ if TYPE_CHECKING:
     from bnfhmc.problem import Problem
     from bnfhmc.report.constraints import Held
     from bnfhmc.report.folder import ResultFolder
+    from bnfhmc.report.study import Study
     from bnfhmc.report.summary import Summary
     from bnfhmc.report.verdict import Verdict
-    from bnfhmc.samplers.chains import NearModes
-    from bnfhmc.samplers.checkpoint import Checkpoint
     from bnfhmc.samplers.draws import Draws
 
-CHECKPOINT = "checkpoint"  # the folder within a result folder that a run goes on from
-
-# Settings that a method takes where they are given, and has defaults for where they are not.
-OPTIONS = ("engine", "metric", "max_tree_depth", "path_length", "time_limit")
-STARTS = ("prior", "map")
-OFF_THE_END = 1e-3  # of a prior's mass
-
-AUTO, PILOTED = "auto", ("nuts", "hmc", "rwm")
+__all__ = ["AUTO", "METHODS", "Outcome", "draw", "open_study", "resume", "result_path", "run", "sample", "with_settings"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +79,13 @@ def sample(
     tuned: the result folder of an earlier run, whose step sizes and metrics the chains begin with.
     time_limit: seconds after which the run ends with the draws it has.
 
-    Groups: posterior, unconstrained_posterior, sample_stats, log_likelihood, observed_data, and those of the warm-up.
-    The log likelihood costs one solve without sensitivities a draw. An interrupt ends the run with the draws it has.
+    Groups: posterior, unconstrained_posterior, sample_stats, log_likelihood, posterior_predictive, prior,
+    prior_predictive, observed_data, constant_data, and those of the warm-up. Log likelihood and predictions cost one solve
+    without sensitivities a draw, those of the prior another thousand. An interrupt ends the run with the draws it has.
 
     Raises ValueError for an argument out of its domain, GradientMismatch where the gradient is wrong, and FailedSolve
     where the model cannot be solved again at a draw.
     """
-    from bnfhmc.report.inference_data import log_likelihood, to_inference_data
     from bnfhmc.report.quiet_arviz import load_arviz
 
     load_arviz()  # what cannot be imported is to say so before the first draw
@@ -101,19 +94,21 @@ def sample(
         "engine": engine, "metric": metric, "max_tree_depth": max_tree_depth, "path_length": path_length,
         "time_limit": time_limit, "start": start,
         "starts": None if starts is None else [posterior.z_from_u(u) for u in starts],
-        "tuned": None if tuned is None else _tunings(tuned, posterior.names),
+        "tuned": None if tuned is None else tunings_of(tuned, posterior.names),
     }  # fmt: skip
     if start == "map" and starts is None:
-        options["near_modes"] = _near_modes(posterior, cores, lambda note: None)
+        options["near_modes"] = near_modes(posterior, cores, lambda note: None)
     if method == AUTO:
-        method, learnt = _chosen(posterior, random_seed, lambda note: None)
+        method, learnt = chosen(posterior, random_seed, lambda note: None)
         options |= learnt
-    draws = _method(method)(
+    draws = method_of(method)(
         posterior, cores=cores, progress=progress, chains=chains, num_warmup=num_warmup, num_samples=num_samples,
         target_accept=target_accept, random_seed=random_seed, **{k: v for k, v in options.items() if v is not None},
     )  # fmt: skip
-    loglik = log_likelihood(posterior, draws.z, cores)
-    return to_inference_data(posterior, draws, loglik=loglik, attrs=_attrs(method, draws))
+    idata, failure = _inference_data(posterior, draws, _attrs(method, draws), cores)
+    if failure is not None:
+        raise failure
+    return idata
 
 
 def run(
@@ -171,7 +166,7 @@ def resume(
         from bnfhmc.read import load as read
 
         load = read
-    about = _checkpoint(output_dir).asked().get("about", {})
+    about = checkpoint_of(output_dir).asked().get("about", {})
     if not about.get("file"):
         hint = "only a run of a configuration can be gone on with from here"
         raise InputError(Mistake("the run does not say what it is of", hint, output_dir))
@@ -209,23 +204,9 @@ def _run(
     started = _now()
     cores = cores or usable_cores()
     load_arviz()
-    options = {name: value for name in OPTIONS if (value := getattr(s, name)) is not None}
-    kept = _checkpoint(folder.path, problem)
-    options |= {"checkpoint": kept, "resume": resumed}
-    options |= kept.told() if resumed else _beginnings(posterior)
-    if s.start == "map":
-        options["near_modes"] = _near_modes(posterior, cores, tell)
-    used: str = s.method
-    if used == AUTO:
-        used, learnt = (kept.method(), {}) if resumed else _chosen(posterior, s.random_seed, tell)
-        options |= learnt
-    if s.executor == "dask":
-        from bnfhmc.cluster import on_cluster
-
-        options["away"] = on_cluster(problem, used, kept)
-    draws = _method(used)(
-        posterior, cores=cores, progress=not quiet, chains=s.chains, num_warmup=s.num_warmup,
-        num_samples=s.num_samples, target_accept=s.target_accept, random_seed=s.random_seed, **options,
+    draws = draw(
+        posterior, random_seed=s.random_seed, cores=cores, progress=not quiet, tell=tell,
+        checkpoint=checkpoint_of(folder.path, problem), resumed=resumed,
     )  # fmt: skip
     for index, why in (draws.died or {}).items():
         tell(f"chain {index + 1} is not among the draws: {why}")
@@ -279,91 +260,6 @@ def result_path(problem: Problem, output_dir: Path | None = None) -> Path:
     return problem.settings.output_dir or Path(f"{problem.path.stem if problem.path else 'bnfhmc'}_out")
 
 
-def _checkpoint(output_dir: Path, problem: Problem | None = None) -> Checkpoint:
-    from bnfhmc.samplers.checkpoint import Checkpoint
-
-    about: Mapping[str, Any] = {} if problem is None else {
-        "file": None if problem.path is None else str(problem.path.resolve()),
-        "settings": problem.settings.model_dump(mode="json"),
-    }  # fmt: skip
-    every = {} if problem is None else {"every": problem.settings.checkpoint_interval}
-    return Checkpoint(output_dir / CHECKPOINT, about=about, **every)
-
-
-def _beginnings(posterior: Posterior) -> dict[str, Any]:
-    """Where the chains start and what they begin with, as the settings say."""
-    from bnfhmc.read.start_file import read_starts
-
-    s, found = posterior.problem.settings, dict[str, Any]()
-    if s.start in STARTS:
-        found["start"] = s.start
-    else:
-        path, z = Path(s.start), []
-        if path.is_dir() or path.suffix == ".json":
-            from bnfhmc.optimizers import points_of, spread
-
-            points = points_of(path, posterior)
-            return {"starts": list(spread(posterior, points, s.chains, random_seed=s.random_seed or 0).z)} | _learnt(posterior)
-        for theta in read_starts(path, posterior.names, s.chains):
-            try:
-                z.append(posterior.z_from_u(posterior.u_from_theta(theta)))
-            except ValueError as error:
-                raise InputError(Mistake(f"a start has no density: {error}", "give points inside the priors", path)) from None
-        found["starts"] = z
-    return found | _learnt(posterior)
-
-
-def _learnt(posterior: Posterior) -> dict[str, Any]:
-    """What the chains begin with, where an earlier run is to tell."""
-    s = posterior.problem.settings
-    return {} if s.warmup_from is None else {"tuned": _tunings(s.warmup_from, posterior.names)}
-
-
-def _near_modes(
-    posterior: Posterior, cores: int, tell: Callable[[str], None]
-) -> NearModes | None:
-    """A multistart of the optimizers, which finds points z near the modes from a seed.
-
-    None where the objective is no simulation, which leaves it to the climbs of the samplers.
-    """
-    problem = getattr(posterior, "problem", None)
-    if problem is None or problem.target is not None:
-        return None
-
-    def found(seed: int) -> tuple[list[Float[np.ndarray, " d"]], int]:
-        from bnfhmc.optimizers import NoStart, optimize
-
-        try:
-            fit = optimize(posterior, starts=problem.settings.optimization.starts, random_seed=seed, cores=cores)
-        except NoStart:
-            return [], 0  # the climbs try other draws, and say what they meet
-        for sentence in fit.sentences:
-            tell(sentence)
-        return [_inside(posterior, basin.u) for basin in fit.basins], fit.gradients
-
-    return found
-
-
-def _inside(posterior: Posterior, u: Float[np.ndarray, " d"]) -> Float[np.ndarray, " d"]:
-    """z of a mode u, moved off the ends of the priors that it may lie at, where log π is flat in z."""
-    import numpy as np
-
-    lo, hi = posterior.prior.support
-    low, high = (posterior.prior.quantile(np.full(u.size, q)) for q in (OFF_THE_END, 1.0 - OFF_THE_END))
-    u = np.where(np.isfinite(lo) & (u < low), low, np.where(np.isfinite(hi) & (u > high), high, u))
-    return posterior.z_from_u(u)
-
-
-def _tunings(output_dir: Path, names: Sequence[str]) -> list[Any]:
-    """What the chains of an earlier run have learnt; InputError where its parameters are others."""
-    checkpoint = _checkpoint(output_dir)
-    theirs = checkpoint.asked().get("parameters")
-    if theirs != list(names):
-        hint = "take a run of a configuration with the same parameters"
-        raise InputError(Mistake(f"the run learnt a metric of {', '.join(theirs or [])}", hint, output_dir))
-    return checkpoint.tunings()
-
-
 def _write(folder: ResultFolder, posterior: Posterior, draws: Draws, started: str, cores: int) -> Outcome:
     """Write the files of a run. run.json comes first, so that the folder is known as ours, and last, so that "finished"
     is said of whole results only."""
@@ -371,13 +267,7 @@ def _write(folder: ResultFolder, posterior: Posterior, draws: Draws, started: st
     from bnfhmc.report import run_json
     from bnfhmc.report.constraints import satisfaction
     from bnfhmc.report.folder import POSTERIOR, RECORD, SAMPLES
-    from bnfhmc.report.inference_data import (
-        ln_probability,
-        log_likelihood,
-        theta_of_draws,
-        to_inference_data,
-        to_netcdf_bytes,
-    )
+    from bnfhmc.report.inference_data import ln_probability, theta_of_draws, to_netcdf_bytes
     from bnfhmc.report.samples_txt import write_samples
     from bnfhmc.report.summary import summarize
     from bnfhmc.report.verdict import Evidence, judge
@@ -385,25 +275,23 @@ def _write(folder: ResultFolder, posterior: Posterior, draws: Draws, started: st
     settings = posterior.problem.settings
     opened = run_json.opening(__version__, started)
     folder.write_text(RECORD, run_json.to_json(opened))
-    failure = None
-    try:
-        loglik = log_likelihood(posterior, draws.z, cores)
-    except FailedSolve as raised:
-        loglik, failure = None, raised
-    idata = to_inference_data(posterior, draws, loglik=loglik, attrs=_attrs(settings.method, draws))
+    idata, failure = _inference_data(posterior, draws, _attrs(settings.method, draws), cores)
     theta, lps = theta_of_draws(posterior, draws.z), ln_probability(posterior, draws)
     folder.write(POSTERIOR, lambda path: path.write_bytes(to_netcdf_bytes(idata)))
     folder.write(SAMPLES, lambda path: write_samples(path, posterior.names, theta, lps))
     if failure is not None:
-        kept = f"{folder.path} holds the draws, but no log_likelihood: at one of them {failure}"
+        kept = f"{folder.path} holds the draws, but no log_likelihood: {failure}"
         raise FailedSolve(failure.kind, kept) from failure
     summary = summarize(posterior.names, theta)
     made = settings.model_copy(update={"num_samples": draws.z.shape[1]})
     verdict = judge(Evidence.of(summary, made, draws))
     held = satisfaction(posterior, draws.z)
     used = settings.model_copy(update={"random_seed": draws.random_seed, "output_dir": folder.path})
+    problem = posterior.problem if posterior.problem.path is None else replace(
+        posterior.problem, path=posterior.problem.path.resolve()  # the report finds it from wherever it is typed
+    )
     record = run_json.finished(
-        opened, ended=_now(), problem=posterior.problem, settings=used, draws=draws, summary=summary, verdict=verdict,
+        opened, ended=_now(), problem=problem, settings=used, draws=draws, summary=summary, verdict=verdict,
         constraints=held,
     )  # fmt: skip
     record |= {"died": {str(i + 1): why for i, why in (draws.died or {}).items()}, "ended_by": draws.ended or None}
@@ -413,58 +301,19 @@ def _write(folder: ResultFolder, posterior: Posterior, draws: Draws, started: st
     return Outcome(folder.path, summary, verdict, held)
 
 
-@dataclass(frozen=True, slots=True)
-class Method:
-    """A way to sample, by its name: called with a posterior and the settings of a run, it gives the draws."""
+def _inference_data(
+    posterior: Posterior, draws: Draws, attrs: dict[str, str], cores: int
+) -> tuple[InferenceData, FailedSolve | None]:
+    """The draws with every group; where a draw cannot be solved again without those that need it, and why."""
+    from bnfhmc.report.groups import complete
+    from bnfhmc.report.inference_data import to_inference_data
 
-    name: str
-
-    def __call__(
-        self, posterior: Posterior, *, progress: bool, target_accept: float, engine: str = "own",
-        max_tree_depth: int | None = None, path_length: float | None = None, **settings: Any,
-    ) -> Draws:  # fmt: skip
-        """As `bnfhmc.samplers.chains.run_chains` has the rest of the settings."""
-        from rich.console import Console
-
-        from bnfhmc.samplers.chains import run_chains
-        from bnfhmc.samplers.methods import make_kernel
-        from bnfhmc.samplers.posterior_target import as_target
-        from bnfhmc.samplers.progress import progress_on
-
-        target = as_target(posterior)
-        if engine == "nutpie":
-            settings.pop("near_modes", None)
-            from bnfhmc.samplers.through_nutpie import run_nutpie
-
-            return run_nutpie(self.name, target, target_accept=target_accept, max_tree_depth=max_tree_depth, **settings)
-        kernel = make_kernel(
-            self.name, engine, target_accept=target_accept, max_tree_depth=max_tree_depth, path_length=path_length
-        )
-        shown = progress_on(Console()) if progress else None
-        return run_chains(kernel, target, progress=shown, rtol=posterior.rtol, **settings)
-
-
-METHODS: dict[str, Callable[..., Draws]] = {
-    name: Method(name) for name in ("nuts", "hmc", "mala", "fisher_mala", "rwm", "ensemble")
-}
-
-
-def _chosen(posterior: Posterior, random_seed: int | None, tell: Callable[[str], None]) -> tuple[str, dict[str, Any]]:
-    """The method that a pilot finds fastest, and what the chains begin with."""
-    from bnfhmc.samplers.methods import make_kernel
-    from bnfhmc.samplers.pilot import choose
-    from bnfhmc.samplers.posterior_target import as_target
-
-    choice = choose({name: make_kernel(name) for name in PILOTED}, as_target(posterior), random_seed or 0)
-    tell(choice.why)
-    return choice.method, {"tuned": [choice.tuning]}
-
-
-def _method(name: str) -> Callable[..., Draws]:
-    if name not in METHODS:
-        known = (*METHODS, AUTO)
-        raise ValueError(f"unknown method '{name}'; {nearest(name, known) or 'there is ' + ', '.join(known)}")
-    return METHODS[name]
+    idata = to_inference_data(posterior, draws, loglik=None, attrs=attrs)
+    try:
+        complete(idata, posterior, draws.z, cores=cores, seed=draws.random_seed)
+    except FailedSolve as failure:
+        return idata, failure
+    return idata, None
 
 
 def _attrs(method: str, draws: Draws) -> dict[str, str]:
@@ -486,3 +335,25 @@ def _attrs(method: str, draws: Draws) -> dict[str, str]:
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def open_study(
+    folder: str | Path, *, conf: str | Path | None = None, cores: int | None = None, allow_callable: bool = False
+) -> Study:
+    """A finished run, read back with its posterior: what reports and pictures are made from.
+
+    folder: what ``bnfhmc run`` has written.
+    conf: the problem file, where it is not where run.json says.
+    cores: used at once for solves; None takes all.
+    allow_callable: as `load` has it.
+
+    Raises InputError where files are missing or damaged, or are no longer those of the run.
+    """
+    from functools import partial
+
+    from bnfhmc.read.problem import load
+    from bnfhmc.report.opened import open_run
+    from bnfhmc.report.study import Study
+
+    loading = partial(load, allow_callable=allow_callable)
+    return Study(open_run(Path(folder), loading, None if conf is None else Path(conf)), cores=cores)

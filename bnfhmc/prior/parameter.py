@@ -29,6 +29,7 @@ class Parameter:
     scale: the map between θ and u.
     initial: θ to start from, in the parameter's own unit; None leaves the start to the prior.
     start: the density in u that random starts are drawn from, on a support within the prior's; None is the prior itself.
+    unit, description: of θ, in the words of the file; empty where it has none.
     """
 
     name: str
@@ -36,6 +37,8 @@ class Parameter:
     scale: Scale = LIN
     initial: float | None = None
     start: Prior | None = None
+    unit: str = ""
+    description: str = ""
 
     @property
     def support(self) -> tuple[float, float]:

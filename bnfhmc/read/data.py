@@ -1,7 +1,8 @@
-"""Data files (.exp): a header line that names the columns, then one row of numbers a line."""
+"""Data files (.exp, .tsv, .csv): a header line that names the columns, then one row of numbers a line."""
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from jaxtyping import Float, Int
 from bnfhmc.read.lines import number, read_text
 from bnfhmc.read.mistakes import Mistakes
 
+SEPARATORS = {".exp": None, ".tsv": "\t", ".csv": ","}  # None: white space
 _BRACKETS = re.compile(r"\(\)|^\[|\]$")  # of A() and [A]; those of a species A(b) belong to its name
 
 
@@ -94,28 +96,38 @@ def read_table(path: Path, here: Mistakes, line: int, plain: bool = False) -> Ta
 
     `plain`: the first column is one like the others, and stands for no time or dose.
     """
-    if path.suffix.lower() != ".exp":
-        here.add(line, f"'{path.name}' is no data file", "the name of a data file ends in .exp")
+    suffix = path.suffix.lower()
+    if suffix not in SEPARATORS:
+        here.add(line, f"'{path.name}' is no data file", "the name of a data file ends in .exp, .tsv or .csv")
         return None
     text = read_text(path, here, line)
-    return None if text is None else _table(text, plain, here.at(path))
+    return None if text is None else _table(text.lstrip("\ufeff"), SEPARATORS[suffix], plain, here.at(path))
 
 
-def _table(text: str, plain: bool, mistakes: Mistakes) -> Table | None:
-    numbered = ((n, raw.strip()) for n, raw in enumerate(text.split("\n"), 1))
-    header, first = next(((n, raw) for n, raw in numbered if raw), (1, ""))
-    names = tuple(_BRACKETS.sub("", word) for word in first.strip("#").split())
+def _cells(raw: str, separator: str | None) -> list[str]:
+    """The cells of a line; a line whose cells are all empty has none."""
+    if separator is None:
+        return raw.split()
+    rows = csv.reader([raw.strip("\r\n")], delimiter=separator, skipinitialspace=True)
+    cells = [cell.strip() for row in rows for cell in row]
+    return cells if any(cells) else []
+
+
+def _table(text: str, separator: str | None, plain: bool, mistakes: Mistakes) -> Table | None:
+    numbered = ((n, _cells(raw, separator)) for n, raw in enumerate(text.split("\n"), 1))
+    header, first = next(((n, cells) for n, cells in numbered if cells), (1, []))
+    names = tuple(_BRACKETS.sub("", word.strip("# ")) for word in first if word.strip("# ") or not word)
     if names and names[0].lower() == "time":
         names = ("time", *names[1:])
     if not _names_are_fine(header, names, plain, mistakes):
         return None
     rows, lines, wrong = [], [], []
-    for n, raw in numbered:
-        if not raw or raw.startswith("#"):
+    for n, cells in numbered:
+        if not cells or cells[0].startswith("#"):
             continue
-        row = [number(word) for word in raw.split()]
+        row = [number(word or "nan") for word in cells]
         if None in row:
-            word = raw.split()[row.index(None)]
+            word = cells[row.index(None)]
             wrong.append((n, f"'{word}' is no number", "a missing value is written nan"))
         elif len(row) != len(names):
             what = f"{len(row)} values where the header names {len(names)} columns"

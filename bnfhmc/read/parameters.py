@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from bnfhmc.errors import InputError, nearest
@@ -42,6 +42,7 @@ class _Words(NamedTuple):
     lower: float | None = None
     upper: float | None = None
     initial: float | None = None
+    about: tuple[str, str] = "", ""  # unit and description
 
 
 def read_parameters(conf: Conf, mistakes: Mistakes) -> dict[str, Declared]:
@@ -73,17 +74,18 @@ def _made(name: str, said: _Words | None, start: tuple[float, int] | None, mista
     line, initial = said.line, said.initial
     try:
         parameter = make_parameter(name, said.family, said.fields, said.scale, said.lower, said.upper, initial)
-        if start is None:
-            return parameter
-        initial, line = start
-        return make_parameter(name, said.family, said.fields, said.scale, said.lower, said.upper, initial)
+        if start is not None:
+            initial, line = start
+            parameter = make_parameter(name, said.family, said.fields, said.scale, said.lower, said.upper, initial)
+        return replace(parameter, unit=said.about[0], description=said.about[1])
     except InputError as error:
         mistakes.include(error, line)
         return None
 
 
 def _record(s: Statement, mistakes: Mistakes) -> tuple[str, _Words | None]:
-    """``parameter: id, prior: family, parameter_scale: scale, <field>: number, lower:, upper:, initial_value:``."""
+    """``parameter: id, prior: family, parameter_scale: scale, <field>: number, lower:, upper:, initial_value:, unit:,
+    description:``."""
     said = fields(s, None, mistakes)
     name = said.head[0] if said.head else ""
     before = len(mistakes.found)
@@ -92,7 +94,7 @@ def _record(s: Statement, mistakes: Mistakes) -> tuple[str, _Words | None]:
     numbers: dict[str, float] = {}
     for field in said.named:
         text = said.text(field) or ""
-        if field in ("prior", "parameter_scale"):
+        if field in ("prior", "parameter_scale", "unit", "description"):
             continue
         if (value := number(text)) is None:
             mistakes.add(s.line, f"parameter '{name}': {field} takes a number, got '{text}'")
@@ -102,7 +104,8 @@ def _record(s: Statement, mistakes: Mistakes) -> tuple[str, _Words | None]:
         return name, None
     lower, upper, initial = (numbers.pop(f, None) for f in ("lower", "upper", "initial_value"))
     scale = said.text("parameter_scale") or "lin"
-    return name, _Words(s.line, said.text("prior"), numbers, scale, lower, upper, initial)
+    about = said.text("unit") or "", said.text("description") or ""
+    return name, _Words(s.line, said.text("prior"), numbers, scale, lower, upper, initial, about)
 
 
 def _positional(s: Statement, mistakes: Mistakes) -> tuple[str, _Words | None]:

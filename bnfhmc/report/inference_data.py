@@ -29,6 +29,12 @@ def theta_of_draws(posterior: Posterior, z: Float[np.ndarray, "chain draw d"]) -
     return np.array(flat, dtype=float).reshape(z.shape)
 
 
+def u_of_draws(posterior: Posterior, z: Float[np.ndarray, "chain draw d"]) -> Float[np.ndarray, "chain draw d"]:
+    """u at every z."""
+    flat = [posterior.u_from_z(row) for row in z.reshape(-1, z.shape[-1])]
+    return np.array(flat, dtype=float).reshape(z.shape)
+
+
 def ln_probability(posterior: Posterior, draws: Draws) -> Float[np.ndarray, "chain draw"]:
     """log p(u) − loss(u) at every draw: log π(z) without the Jacobian of u → z."""
     flat = [posterior.prior.log_du_dz(row) for row in draws.z.reshape(-1, draws.z.shape[-1])]
@@ -70,7 +76,7 @@ def to_inference_data(
 ) -> InferenceData:
     """The draws with all that is known of them, as groups of arviz's schema.
 
-    posterior: θ, one variable a parameter.
+    posterior: θ, one variable a parameter, with its unit and description as attributes where they are known.
     unconstrained_posterior: z.
     sample_stats: lp = log π(z), and what the sampler says of each draw.
     warmup_posterior, warmup_sample_stats: the same of the warm-up.
@@ -80,7 +86,7 @@ def to_inference_data(
     """
     names = posterior.names
     groups: dict[str, Dataset] = {
-        "posterior": _theta(names, theta_of_draws(posterior, draws.z)),
+        "posterior": theta_group(posterior, theta_of_draws(posterior, draws.z)),
         "unconstrained_posterior": _unconstrained(names, draws.z),
         "sample_stats": _stats(draws.stats),
         "observed_data": _over_measurements(posterior, _observed(posterior), ()),
@@ -88,7 +94,7 @@ def to_inference_data(
     if loglik is not None:
         groups["log_likelihood"] = _over_measurements(posterior, loglik, ("chain", "draw"))
     if draws.warmup.z.shape[1]:
-        groups["warmup_posterior"] = _theta(names, theta_of_draws(posterior, draws.warmup.z))
+        groups["warmup_posterior"] = theta_group(posterior, theta_of_draws(posterior, draws.warmup.z))
         groups["warmup_sample_stats"] = _stats(draws.warmup.stats)
     for group in groups.values():
         group.attrs.update(attrs)
@@ -107,17 +113,21 @@ def to_netcdf_bytes(idata: InferenceData) -> bytes:
     return out.getvalue()
 
 
+def theta_group(posterior: Posterior, theta: Float[np.ndarray, "chain draw d"]) -> Dataset:
+    """One variable a parameter; its attributes are its name, its scale, and its unit and description where it has them."""
+    from xarray import Dataset
+
+    variables = {}
+    for i, p in enumerate(posterior.problem.parameters):
+        about = {"parameter": p.name, "scale": p.scale.name, "units": p.unit, "long_name": p.description}
+        variables[variable_name(p.name)] = ("chain", "draw"), theta[:, :, i], {k: v for k, v in about.items() if v}
+    return Dataset(variables, _counted(theta))
+
+
 def variable_name(name: str) -> str:
     """The netCDF variable of a parameter: its name, unless that is a dimension's or would be a path."""
     safe = name.replace("/", "_")
     return f"{safe}_" if safe in {"", ".", "chain", "draw"} else safe
-
-
-def _theta(names: Sequence[str], theta: Float[np.ndarray, "chain draw d"]) -> Dataset:
-    from xarray import Dataset
-
-    variables = {variable_name(n): (("chain", "draw"), theta[:, :, i], {"parameter": n}) for i, n in enumerate(names)}
-    return Dataset(variables, _counted(theta))
 
 
 def _unconstrained(names: Sequence[str], z: Float[np.ndarray, "chain draw d"]) -> Dataset:

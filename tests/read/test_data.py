@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from bnfhmc.errors import InputError
+
 
 def series(folder, fit, data: str | bytes):
     folder.write("d1.exp", data)
@@ -74,12 +76,12 @@ def test_every_row_is_said_up_to_a_limit(folder, fit):
 
 
 def test_files_that_are_no_data(folder, fit):
-    for name in ("c.csv",):
+    for name in ("c.xlsx",):
         folder.write(name, "time A\n1 2\n")
     (folder.path / "dir.exp").mkdir()
-    found = folder.wrong(fit.replace("d1.exp", "c.csv, dir.exp, d2.exp"))
+    found = folder.wrong(fit.replace("d1.exp", "c.xlsx, dir.exp, d2.exp"))
     assert found == [
-        "fit.conf:5: 'c.csv' is no data file; the name of a data file ends in .exp",
+        "fit.conf:5: 'c.xlsx' is no data file; the name of a data file ends in .exp, .tsv or .csv",
         "fit.conf:5: 'dir.exp' is a folder; name a file in it",
         "fit.conf:5: file 'd2.exp' not found; did you mean 'd1.exp'?",
     ]
@@ -89,3 +91,20 @@ def test_a_file_of_many_rows(folder, fit):
     t = np.arange(20_000)
     got = series(folder, fit, "time A B\n" + "".join(f"{i} {i * 0.5} 1\n" for i in t))
     assert np.array_equal(got["A"].observed, t * 0.5)
+
+
+@pytest.mark.parametrize(("suffix", "text"), [
+    ("csv", "\ufefftime,A,B\r\n1,2,\r\n2,,0.5\r\n,,\r\n"),
+    ("csv", "# time, A(), \"B\"\n1, 2, nan\n\n# a row\n2, nan, 5e-1\n"),
+    ("tsv", "time\tA\tB\n1\t2\t\n2\t\t0.5\n"),
+])  # fmt: skip
+def test_what_a_spreadsheet_writes(folder, fit, suffix, text):
+    folder.write(f"d1.{suffix}", text.encode())
+    got = {s.name: s for s in folder.load(fit.replace("d1.exp", f"d1.{suffix}")).experiments[0].series}
+    assert (got["A"].observed, got["B"].observed) == ([2.0], [0.5])
+
+
+def test_a_column_of_a_spreadsheet_without_a_name(folder, fit):
+    folder.write("d1.csv", b"time,A,\n1,2,3\n")
+    with pytest.raises(InputError, match="d1.csv:1: a column has no name"):
+        folder.load(fit.replace("d1.exp", "d1.csv"))

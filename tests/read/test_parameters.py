@@ -177,3 +177,11 @@ def test_start_points_that_are_wrong(folder, fit):
 def test_the_loader_is_given_a_value_for_each(folder, fit):
     folder.load(fit + "start_point = k2 0.9\n")
     assert folder.calls["decay"]["free"] == {"k1": pytest.approx(0.1), "k2": 0.9}
+
+
+def test_a_unit_and_a_description_are_words_and_change_nothing_else(folder, fit):
+    line = "parameter: k2, prior: normal, mean: 0, sd: 2"
+    k2 = folder.load(with_k2(fit, line + ", unit: 1/(nM*s), description: binding, at 37 degrees")).parameters[1]
+    assert (k2.unit, k2.description) == ("1/(nM*s)", "binding, at 37 degrees")
+    plain = folder.load(with_k2(fit, line)).parameters[1]
+    assert (plain.unit, plain.description) == ("", "") and plain.prior == k2.prior

@@ -7,6 +7,7 @@ import numpy as np
 
 from bnfhmc.errors import FailedSolve
 from bnfhmc.expression import parse
+from bnfhmc.likelihood.group import groups_of
 from bnfhmc.noise import Constant, Normal
 from bnfhmc.posterior import Evaluation, Measurement
 from bnfhmc.prior import make_parameter
@@ -30,6 +31,21 @@ def problem(names=("b", "a"), **settings):
     )  # fmt: skip
 
 
+class Measured:
+    """The measurements of the one experiment, predicted as u_b + u_a at every time."""
+
+    size = 3
+
+    def __init__(self, experiment):
+        self.experiment, self.groups = experiment, groups_of(experiment.series, {}, len(experiment.times))
+
+    def predicted(self, solved):
+        return solved.observed.P[1:, 0]
+
+    def pointwise(self, solved):
+        return -0.5 * ((self.predicted(solved) - OBSERVED) / SIGMA) ** 2 - np.log(SIGMA) - 0.5 * np.log(2 * np.pi)
+
+
 class Gaussian:
     """b, a | y: y ~ Normal(u_b + u_a, SIGMA), u_b ~ HalfNormal(1), u_a ~ Normal(0, 1); θ_b = 10^u_b, u_b = exp z_b."""
 
@@ -40,7 +56,8 @@ class Gaussian:
     def __init__(self, of=None, fails_at=None):
         self.problem, self.fails_at = of or problem(), fails_at
         self.names = self.problem.names
-        self.prior = SimpleNamespace(log_du_dz=lambda z: float(z[0]))
+        self.prior = SimpleNamespace(log_du_dz=lambda z: float(z[0]), sample=lambda rng: np.abs(rng.normal(size=2)))
+        self.experiments = [Measured(e) for e in self.problem.experiments]
         self.measurements = [Measurement("d1", "y", t, y) for t, y in zip(TIMES, OBSERVED, strict=True)]
         self.clones = []
 
@@ -67,10 +84,13 @@ class Gaussian:
     def loss(self, u):
         return float(0.5 * np.sum(((u.sum() - OBSERVED) / SIGMA) ** 2))
 
-    def pointwise(self, u):
+    def solved(self, u, gradient=True):
         if self.fails_at is not None and np.allclose(self.theta_from_u(u), self.fails_at):
             raise FailedSolve("solver", "too many steps")
-        return -0.5 * ((u.sum() - OBSERVED) / SIGMA) ** 2 - np.log(SIGMA) - 0.5 * np.log(2 * np.pi)
+        return [SimpleNamespace(theta={}, observed=SimpleNamespace(P=np.full((4, 1), u.sum())))]
+
+    def pointwise(self, u):
+        return np.concatenate([e.pointwise(p) for e, p in zip(self.experiments, self.solved(u), strict=True)])
 
     def evaluate(self, z):
         u = self.u_from_z(z)

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -137,3 +138,12 @@ def test_numba_is_switched_off(monkeypatch):
     az = load_arviz()
     monkeypatch.setattr(az.Numba, "numba_flag", True)
     assert load_arviz().Numba.numba_flag is False
+
+
+def test_units_and_descriptions_are_attributes():
+    b, a = Gaussian().problem.parameters
+    posterior = Gaussian(replace(problem(), parameters=(replace(b, unit="nM", description="the dose"), a)))
+    found = to_inference_data(posterior, DRAWS, loglik=None, attrs=ATTRS)
+    for group in (found.posterior, found.warmup_posterior):
+        assert group["b"].attrs == {"parameter": "b", "scale": "log10", "units": "nM", "long_name": "the dose"}
+        assert group["a"].attrs == {"parameter": "a", "scale": "lin"}

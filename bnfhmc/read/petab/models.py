@@ -56,6 +56,10 @@ class OpenModel:
                 out[own] = node
         return out
 
+    def unit(self, name: str) -> str:
+        """The unit that the model's file gives to what a table calls `name`; empty where it gives none."""
+        return "" if self.sbml is None else self.sbml.units.get(self.own(name), "")
+
     def kind(self, name: str) -> str:
         """What a name of a table names in the model, in words; empty where it names nothing."""
         own = self.own(name)

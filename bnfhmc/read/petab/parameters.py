@@ -91,10 +91,15 @@ def read_parameters(config: Config, mistakes: Mistakes) -> dict[str, ParameterRe
     return {name: record for name, record in out.items() if record is not None}
 
 
-def free_parameters(records: Mapping[str, ParameterRecord]) -> tuple[Parameter, ...]:
-    """The estimated parameters, each with its nominal value as the place to start where its prior has it inside."""
+def free_parameters(records: Mapping[str, ParameterRecord], units: Mapping[str, str]) -> tuple[Parameter, ...]:
+    """The estimated parameters, each with its nominal value as the place to start where its prior has it inside.
+
+    ``units``: those that the models' files give, by the name of the parameter.
+    """
     return tuple(
-        Parameter(r.name, r.prior, r.scale, _initial(r, r.prior), r.start) for r in records.values() if r.prior is not None
+        Parameter(r.name, r.prior, r.scale, _initial(r, r.prior), r.start, units.get(r.name, ""), r.row.get("parameterName"))
+        for r in records.values()
+        if r.prior is not None
     )
 
 

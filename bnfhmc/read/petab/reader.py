@@ -58,7 +58,8 @@ def read_petab(path: str | Path, *, load_model: Loader | None = None) -> Problem
     for part, records, of_part in zip(config.parts, parts, opened, strict=True):
         lint(config, part, records, parameters, of_part, mistakes)
     mistakes.raise_any()
-    return Problem(free_parameters(parameters), models, _distinct(experiments), SETTINGS, config.path)
+    units = {n: unit for of_part in opened for m in of_part.values() for n in parameters if (unit := m.unit(n))}
+    return Problem(free_parameters(parameters, units), models, _distinct(experiments), SETTINGS, config.path)
 
 
 def _records(part: Part, version: int, start: int, mistakes: Mistakes) -> tuple[Records, int]:

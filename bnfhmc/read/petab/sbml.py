@@ -19,13 +19,15 @@ class SbmlFacts:
     """An SBML model's entities.
 
     ``document``: libSBML's, which keeps the model alive; ``kinds``: what each identifier names, in words; ``compartments``:
-    the sizes by identifier; ``initial``: the names that the initial assignment of a parameter or compartment reads.
+    the sizes by identifier; ``initial``: the names that the initial assignment of a parameter or compartment reads;
+    ``units``: of the parameters that have one, in the file's words.
     """
 
     document: libsbml.SBMLDocument
     kinds: Mapping[str, str]
     compartments: Mapping[str, float]
     initial: Mapping[str, frozenset[str]]
+    units: Mapping[str, str]
 
 
 def read_sbml(path: Path, mistakes: Mistakes, line: int) -> SbmlFacts | None:
@@ -51,7 +53,8 @@ def read_sbml(path: Path, mistakes: Mistakes, line: int) -> SbmlFacts | None:
     if len(here.found) > before:
         return None
     kinds = dict(_kinds(model))
-    return SbmlFacts(document, kinds, {c.getId(): c.getSize() for c in model.getListOfCompartments()}, _initial(model))
+    sizes = {c.getId(): c.getSize() for c in model.getListOfCompartments()}
+    return SbmlFacts(document, kinds, sizes, _initial(model), dict(_units(model)))
 
 
 def _sound(document: libsbml.SBMLDocument, here: Mistakes) -> bool:
@@ -120,6 +123,14 @@ def _unsupported(node: libsbml.ASTNode) -> str:
     if node.getType() == libsbml.AST_DISTRIB_FUNCTION_NORMAL:
         return "a random number"
     return next((word for i in range(node.getNumChildren()) if (word := _unsupported(node.getChild(i)))), "")
+
+
+def _units(model: libsbml.Model) -> Iterator[tuple[str, str]]:
+    """The units of parameters: the name of the unit's definition, else its identifier."""
+    for p in model.getListOfParameters():
+        if p.isSetUnits():
+            definition = model.getUnitDefinition(p.getUnits())
+            yield p.getId(), definition.getName() if definition is not None and definition.isSetName() else p.getUnits()
 
 
 def _kinds(model: libsbml.Model) -> Iterator[tuple[str, str]]:

@@ -27,7 +27,14 @@ def parameter_line(p: Parameter, findings: Findings) -> str:
             said += [f"lower: {density.lower!r}", f"upper: {density.upper!r}"]
     if p.initial is not None:
         said.append(f"initial_value: {p.initial!r}")
+    said += [f"{word}: {text}" for word, text in (("unit", p.unit), ("description", p.description)) if _writable(text)]
     if p.start is not None:
         findings.note(f"parameter '{p.name}': a prior for starts alone has no word in a configuration; starts are drawn from "
                       "the prior itself")  # fmt: skip
     return ", ".join(said)
+
+
+def _writable(text: str) -> bool:
+    """Whether a text is read again as it is: without an end of line, a comment or the name of a field."""
+    return bool(text) and text.isprintable() and not any(c in text for c in "#:") and ", ".join(
+        part.strip() for part in text.split(",") if part.strip()) == text  # fmt: skip

@@ -6,6 +6,7 @@ from petab.v1.priors import Prior as PetabPrior
 from petab.v2 import Parameter as PetabParameter
 
 from bnfhmc.prior import Laplace, Normal, Truncated, Uniform
+from tests.read.petab.problems import CONVERSION
 
 V1 = ("parameterId", "parameterScale", "lowerBound", "upperBound", "nominalValue", "estimate", "objectivePriorType",
       "objectivePriorParameters", "initializationPriorType", "initializationPriorParameters")  # fmt: skip
@@ -162,3 +163,13 @@ def test_a_parameter_that_nothing_depends_on(petab):
         "parameters.tsv:4: parameter 'idle' is estimated, and no measurement depends on it; set its estimate to 0 or false, or "
         "delete the row"
     ]
+
+
+def test_names_and_units_are_kept(petab):
+    columns = ("parameterId", "parameterName", *V1[1:])
+    rows = (columns, ("k1", "forward rate", "lin", "0.1", "5", "0.8", "1", "", "", "", ""),
+            ("k2", "", "lin", "0", "10", "0.6", "1", "", "", "", ""))  # fmt: skip
+    table = "\n".join(" | ".join(row) for row in rows)
+    model = CONVERSION.replace('<parameter id="k1"', '<parameter units="hertz" id="k1"')
+    k1, k2 = petab.load(1, parameters=table, model=model).parameters
+    assert (k1.description, k1.unit) == ("forward rate", "hertz") and (k2.description, k2.unit) == ("", "")

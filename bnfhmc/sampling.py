@@ -1,0 +1,200 @@
+"""From a posterior and the settings of a run to draws: the methods by name, and where their chains start."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bnfhmc.errors import InputError, Mistake, nearest
+
+if TYPE_CHECKING:
+    import numpy as np
+    from jaxtyping import Float
+
+    from bnfhmc.posterior import Posterior
+    from bnfhmc.problem import Problem
+    from bnfhmc.samplers.chains import NearModes
+    from bnfhmc.samplers.checkpoint import Checkpoint
+    from bnfhmc.samplers.draws import Draws
+
+CHECKPOINT = "checkpoint"  # the folder within a result folder that a run goes on from
+
+# Settings that a method takes where they are given, and has defaults for where they are not.
+OPTIONS = ("engine", "metric", "max_tree_depth", "path_length", "time_limit")
+STARTS = ("prior", "map")
+OFF_THE_END = 1e-3  # of a prior's mass
+
+AUTO, PILOTED = "auto", ("nuts", "hmc", "rwm")
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """A way to sample, by its name: called with a posterior and the settings of a run, it gives the draws."""
+
+    name: str
+
+    def __call__(
+        self, posterior: Posterior, *, progress: bool, target_accept: float, engine: str = "own",
+        max_tree_depth: int | None = None, path_length: float | None = None, **settings: Any,
+    ) -> Draws:  # fmt: skip
+        """As `bnfhmc.samplers.chains.run_chains` has the rest of the settings."""
+        from rich.console import Console
+
+        from bnfhmc.samplers.chains import run_chains
+        from bnfhmc.samplers.methods import make_kernel
+        from bnfhmc.samplers.posterior_target import as_target
+        from bnfhmc.samplers.progress import progress_on
+
+        target = as_target(posterior)
+        if engine == "nutpie":
+            settings.pop("near_modes", None)
+            from bnfhmc.samplers.through_nutpie import run_nutpie
+
+            return run_nutpie(self.name, target, target_accept=target_accept, max_tree_depth=max_tree_depth, **settings)
+        kernel = make_kernel(
+            self.name, engine, target_accept=target_accept, max_tree_depth=max_tree_depth, path_length=path_length
+        )
+        shown = progress_on(Console()) if progress else None
+        return run_chains(kernel, target, progress=shown, rtol=posterior.rtol, **settings)
+
+
+METHODS: dict[str, Callable[..., Draws]] = {
+    name: Method(name) for name in ("nuts", "hmc", "mala", "fisher_mala", "rwm", "ensemble")
+}
+
+
+def chosen(posterior: Posterior, random_seed: int | None, tell: Callable[[str], None]) -> tuple[str, dict[str, Any]]:
+    """The method that a pilot finds fastest, and what the chains begin with."""
+    from bnfhmc.samplers.methods import make_kernel
+    from bnfhmc.samplers.pilot import choose
+    from bnfhmc.samplers.posterior_target import as_target
+
+    choice = choose({name: make_kernel(name) for name in PILOTED}, as_target(posterior), random_seed or 0)
+    tell(choice.why)
+    return choice.method, {"tuned": [choice.tuning]}
+
+
+def method_of(name: str) -> Callable[..., Draws]:
+    if name not in METHODS:
+        known = (*METHODS, AUTO)
+        raise ValueError(f"unknown method '{name}'; {nearest(name, known) or 'there is ' + ', '.join(known)}")
+    return METHODS[name]
+
+
+def draw(
+    posterior: Posterior,
+    *,
+    random_seed: int | None,
+    cores: int,
+    progress: bool = False,
+    tell: Callable[[str], None] = lambda note: None,
+    checkpoint: Checkpoint | None = None,
+    resumed: bool = False,
+) -> Draws:
+    """Draws as the settings of the problem say. With a `checkpoint` they are kept there while they are made, and `resumed`
+    goes on from it; without one nothing is on disk."""
+    s = posterior.problem.settings
+    options: dict[str, Any] = {name: value for name in OPTIONS if (value := getattr(s, name)) is not None}
+    options |= {} if checkpoint is None else {"checkpoint": checkpoint, "resume": resumed}
+    options |= checkpoint.told() if checkpoint is not None and resumed else beginnings(posterior)
+    if s.start == "map":
+        options["near_modes"] = near_modes(posterior, cores, tell)
+    used: str = s.method
+    if used == AUTO:
+        used, learnt = (checkpoint.method(), {}) if checkpoint is not None and resumed else chosen(posterior, random_seed, tell)
+        options |= learnt
+    if s.executor == "dask" and checkpoint is not None:
+        from bnfhmc.cluster import on_cluster
+
+        options["away"] = on_cluster(posterior.problem, used, checkpoint)
+    return method_of(used)(
+        posterior, cores=cores, progress=progress, chains=s.chains, num_warmup=s.num_warmup, num_samples=s.num_samples,
+        target_accept=s.target_accept, random_seed=random_seed, **options,
+    )  # fmt: skip
+
+
+def checkpoint_of(output_dir: Path, problem: Problem | None = None) -> Checkpoint:
+    from bnfhmc.samplers.checkpoint import Checkpoint
+
+    about: Mapping[str, Any] = {} if problem is None else {
+        "file": None if problem.path is None else str(problem.path.resolve()),
+        "settings": problem.settings.model_dump(mode="json"),
+    }  # fmt: skip
+    every = {} if problem is None else {"every": problem.settings.checkpoint_interval}
+    return Checkpoint(output_dir / CHECKPOINT, about=about, **every)
+
+
+def beginnings(posterior: Posterior) -> dict[str, Any]:
+    """Where the chains start and what they begin with, as the settings say."""
+    from bnfhmc.read.start_file import read_starts
+
+    s, found = posterior.problem.settings, dict[str, Any]()
+    if s.start in STARTS:
+        found["start"] = s.start
+    else:
+        path, z = Path(s.start), []
+        if path.is_dir() or path.suffix == ".json":
+            from bnfhmc.optimizers import points_of, spread
+
+            points = points_of(path, posterior)
+            return {"starts": list(spread(posterior, points, s.chains, random_seed=s.random_seed or 0).z)} | _learnt(posterior)
+        for theta in read_starts(path, posterior.names, s.chains):
+            try:
+                z.append(posterior.z_from_u(posterior.u_from_theta(theta)))
+            except ValueError as error:
+                raise InputError(Mistake(f"a start has no density: {error}", "give points inside the priors", path)) from None
+        found["starts"] = z
+    return found | _learnt(posterior)
+
+
+def _learnt(posterior: Posterior) -> dict[str, Any]:
+    """What the chains begin with, where an earlier run is to tell."""
+    s = posterior.problem.settings
+    return {} if s.warmup_from is None else {"tuned": tunings_of(s.warmup_from, posterior.names)}
+
+
+def near_modes(
+    posterior: Posterior, cores: int, tell: Callable[[str], None]
+) -> NearModes | None:
+    """A multistart of the optimizers, which finds points z near the modes from a seed.
+
+    None where the objective is no simulation, which leaves it to the climbs of the samplers.
+    """
+    problem = getattr(posterior, "problem", None)
+    if problem is None or problem.target is not None:
+        return None
+
+    def found(seed: int) -> tuple[list[Float[np.ndarray, " d"]], int]:
+        from bnfhmc.optimizers import NoStart, optimize
+
+        try:
+            fit = optimize(posterior, starts=problem.settings.optimization.starts, random_seed=seed, cores=cores)
+        except NoStart:
+            return [], 0  # the climbs try other draws, and say what they meet
+        for sentence in fit.sentences:
+            tell(sentence)
+        return [_inside(posterior, basin.u) for basin in fit.basins], fit.gradients
+
+    return found
+
+
+def _inside(posterior: Posterior, u: Float[np.ndarray, " d"]) -> Float[np.ndarray, " d"]:
+    """z of a mode u, moved off the ends of the priors that it may lie at, where log π is flat in z."""
+    import numpy as np
+
+    lo, hi = posterior.prior.support
+    low, high = (posterior.prior.quantile(np.full(u.size, q)) for q in (OFF_THE_END, 1.0 - OFF_THE_END))
+    u = np.where(np.isfinite(lo) & (u < low), low, np.where(np.isfinite(hi) & (u > high), high, u))
+    return posterior.z_from_u(u)
+
+
+def tunings_of(output_dir: Path, names: Sequence[str]) -> list[Any]:
+    """What the chains of an earlier run have learnt; InputError where its parameters are others."""
+    checkpoint = checkpoint_of(output_dir)
+    theirs = checkpoint.asked().get("parameters")
+    if theirs != list(names):
+        hint = "take a run of a configuration with the same parameters"
+        raise InputError(Mistake(f"the run learnt a metric of {', '.join(theirs or [])}", hint, output_dir))
+    return checkpoint.tunings()

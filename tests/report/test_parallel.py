@@ -1,0 +1,87 @@
+"""Jobs over draws: in order on threads and in processes, and what is raised is raised."""
+
+import os
+import sys
+import threading
+
+import pytest
+
+from bnfhmc.errors import FailedSolve
+from bnfhmc.report import parallel
+from bnfhmc.report.parallel import over_draws
+
+# jax, which other tests of the session load, warns of every fork; these children do not touch it.
+pytestmark = pytest.mark.filterwarnings("ignore:os.fork:RuntimeWarning")
+
+
+class Own:
+    """Counts its clones."""
+
+    def __init__(self):
+        self.clones = 0
+
+    def clone(self):
+        self.clones += 1
+        return Own()
+
+
+@pytest.fixture(params=["processes", "threads"])
+def how(request, monkeypatch):
+    """Both ways; processes only where this system forks."""
+    if request.param == "processes" and sys.platform != "linux":
+        pytest.skip("processes are forked on Linux only")
+    monkeypatch.setattr(parallel, "_may_fork", lambda: request.param == "processes")
+    return request.param
+
+
+@pytest.mark.parametrize("cores", [1, 3])
+def test_in_order(how, cores):
+    assert over_draws(Own(), 103, lambda _, i: i, cores) == list(range(103))
+    assert over_draws(Own(), 0, lambda _, i: i, cores) == []
+
+
+def test_each_core_has_its_own(how):
+    own = Own()
+    at = set(over_draws(own, 100, lambda mine, i: (os.getpid(), mine is own), cores=2))
+    if how == "processes":
+        assert own.clones == 0 and all(pid != os.getpid() for pid, _ in at)
+    else:
+        assert own.clones == 2 and at == {(os.getpid(), False)}
+
+
+@pytest.mark.parametrize("cores", [1, 2])
+def test_what_is_raised_is_raised(how, cores):
+    def job(_, i):
+        if i == 57:
+            raise FailedSolve("solver", "no progress")
+        return i
+
+    with pytest.raises(FailedSolve, match="solver: no progress") as raised:
+        over_draws(Own(), 100, job, cores)
+    assert raised.value.kind == "solver"
+
+
+def test_a_process_that_dies_is_no_end(how):
+    parent = os.getpid()
+
+    def job(_, i):
+        if how == "processes" and i == 57 and os.getpid() != parent:
+            os._exit(9)
+        return i
+
+    assert over_draws(Own(), 100, job, cores=2) == list(range(100))
+
+
+def test_nothing_is_forked_beside_other_threads(monkeypatch):
+    monkeypatch.setitem(sys.modules, "jax", None)
+    assert not parallel._may_fork()
+    monkeypatch.delitem(sys.modules, "jax")
+    ready, done = threading.Event(), threading.Event()
+    other = threading.Thread(target=lambda: (ready.set(), done.wait()))
+    other.start()
+    ready.wait()
+    try:
+        assert not parallel._may_fork()
+    finally:
+        done.set()
+        other.join()
