@@ -61,7 +61,7 @@ class Run:
         try:
             return Settings.model_validate({k: said[k] for k in Settings.model_fields if k in said})
         except ValidationError as error:
-            wrong = ", ".join(str(e["loc"][0]) for e in error.errors())
+            wrong = ", ".join(dict.fromkeys(str(e["loc"][0]) for e in error.errors()))
             hint = "read it with the version that it says it is from"
             raise InputError(Mistake(f"its settings cannot be understood: {wrong}", hint, self.folder / RECORD)) from None
 
