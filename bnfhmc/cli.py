@@ -137,6 +137,7 @@ def run(
     \b
     Example:
       bnfhmc run fit.conf -o results --cores 4 --seed 7
+      bnfhmc run problem.yaml --method nuts
       bnfhmc run problem.yaml --method map --starts 20
       bnfhmc run fit.conf --then sample.conf
     \b

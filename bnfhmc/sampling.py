@@ -99,8 +99,8 @@ def draw(
     options: dict[str, Any] = {name: value for name in OPTIONS if (value := getattr(s, name)) is not None}
     options |= {} if checkpoint is None else {"checkpoint": checkpoint, "resume": resumed}
     options |= checkpoint.told() if checkpoint is not None and resumed else beginnings(posterior)
-    if s.start == "map":
-        options["near_modes"] = near_modes(posterior, cores, tell)
+    if s.start == "map" and (found := near_modes(posterior, cores, tell)) is not None:
+        options["near_modes"] = found
     used: str = s.method
     if used == AUTO:
         used, learnt = (checkpoint.method(), {}) if checkpoint is not None and resumed else chosen(posterior, random_seed, tell)
@@ -163,7 +163,7 @@ def near_modes(
     None where the objective is no simulation, which leaves it to the climbs of the samplers.
     """
     problem = getattr(posterior, "problem", None)
-    if problem is None or problem.target is not None:
+    if problem is None or problem.target is not None or not hasattr(posterior, "fisher"):
         return None
 
     def found(seed: int) -> tuple[list[Float[np.ndarray, " d"]], int]:

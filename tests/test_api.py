@@ -53,7 +53,7 @@ def test_sample_hands_its_arguments_on(monkeypatch):
     )
     assert asked == {
         "chains": 2, "num_warmup": 7, "num_samples": 30, "random_seed": 9, "target_accept": 0.9, "cores": 3,
-        "progress": False,
+        "progress": False, "start": "map",
     }  # fmt: skip
     z = idata.unconstrained_posterior["z"].values
     np.testing.assert_array_equal(idata.posterior["b"], theta_of_draws(posterior, z)[:, :, 0])
@@ -68,7 +68,7 @@ def test_the_defaults(monkeypatch):
     assert asked.pop("cores") >= 1
     assert asked == {
         "chains": 4, "num_warmup": 1000, "num_samples": 1000, "random_seed": None, "target_accept": 0.8,
-        "progress": False,
+        "progress": False, "start": "map",
     }  # fmt: skip
 
 

@@ -204,11 +204,11 @@ def test_the_method_and_sizes_of_a_run(monkeypatch, tmp_path):
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(bnfhmc, "load", lambda path, **_: problem(), raising=False)
-    for name in ("nuts", "other"):
+    for name in ("nuts", "hmc"):
         monkeypatch.setitem(runs.METHODS, name, sampler)
     monkeypatch.setattr("bnfhmc.posterior.Posterior", lambda problem: type("P", (), {"notes": (), "problem": problem}))
     sizes = "--chains", "2", "--num-warmup", "30", "--num-samples", "20"
-    assert invoke("run", "fit.conf", "--method", "other", *sizes).exit_code == 130 and len(asked) == 1
+    assert invoke("run", "fit.conf", "--method", "hmc", *sizes).exit_code == 130 and len(asked) == 1
     assert (asked[0]["chains"], asked[0]["num_warmup"], asked[0]["num_samples"]) == (2, 30, 20)
     assert said(invoke("run", "fit.conf", "--method", "nust")) == ["--method: unknown method 'nust'; did you mean 'nuts'?"]
     assert said(invoke("run", "fit.conf", "--method", ""))[0].startswith("--method: unknown method ''; the methods are nuts, ")

@@ -72,7 +72,7 @@ def test_one_command_gives_the_posterior(conf):
     assert done.returncode == 0, done.stderr
     assert "R-hat" in done.stdout or "rhat" in done.stdout.lower()
     out = conf.parent / "out"
-    assert sorted(p.name for p in out.iterdir()) == ["posterior.nc", "run.json", "samples.txt"]
+    assert sorted(p.name for p in out.iterdir()) == ["checkpoint", "posterior.nc", "run.json", "samples.txt"]
     record = json.loads((out / "run.json").read_text())
     assert record["versions"]["bngsim"]
     header, *lines = (out / "samples.txt").read_text().splitlines()

@@ -14,6 +14,7 @@ import pytest
 
 import bnfhmc
 from bnfhmc import run as runs
+from bnfhmc import sampling
 from bnfhmc.errors import InputError
 from bnfhmc.report.quiet_arviz import load_arviz
 from bnfhmc.samplers.posterior_target import CurvedPosterior, evaluate_curved
@@ -245,8 +246,8 @@ def test_auto_takes_what_a_pilot_finds_fastest_and_says_why(conf, tmp_path, monk
     told, settings = [], {"method": "auto", "num_samples": 40}
     runs.run(runs.with_settings(bnfhmc.load(conf), **settings), tmp_path / "out", quiet=True, tell=told.append)
     chosen = json.loads((tmp_path / "out" / "checkpoint" / "run.json").read_text())["method"]
-    assert chosen in runs.PILOTED and any(note.startswith(f"{chosen} has the most effective draws") for note in told)
+    assert chosen in sampling.PILOTED and any(note.startswith(f"{chosen} has the most effective draws") for note in told)
     first = z(tmp_path / "out")
-    monkeypatch.setattr(runs, "_chosen", None)  # no second pilot, which might choose otherwise
+    monkeypatch.setattr(sampling, "chosen", None)  # no second pilot, which might choose otherwise
     runs.resume(tmp_path / "out", num_samples=60, quiet=True)
     np.testing.assert_array_equal(z(tmp_path / "out")[:, :40], first)

@@ -214,8 +214,8 @@ def test_what_the_linter_finds_is_said(conf, tmp_path: Path, monkeypatch: pytest
 def test_how_a_model_is_solved_comes_back_in_a_conf():
     usual = Tolerances()
     assert _told(usual) == ""
-    own = Tolerances(1e-9, 1e-10, 1e-6, 1e-7, error_control=False, method="simultaneous")
+    own = Tolerances(1e-9, 1e-10, 1e-6, 1e-7, error_control=False, method="staggered")
     assert _told(own) == (
         ", rtol: 1e-09, atol: 1e-10, gradient_rtol: 1e-06, gradient_atol: 1e-07, sensitivity_error_control: off, "
-        "sensitivity_method: simultaneous"
+        "sensitivity_method: staggered"
     )
