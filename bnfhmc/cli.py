@@ -27,6 +27,7 @@ from bnfhmc.errors import InputError, Mistake, nearest
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from bnfhmc.fit_run import FitOutcome
     from bnfhmc.problem import Problem
     from bnfhmc.report.check import Section
     from bnfhmc.run import Outcome
@@ -195,7 +196,7 @@ def resume(
     allow_callable: AllowCallable = False,
     debug: Debug = False,
 ) -> None:
-    """Go on with a run that was stopped, or add draws to a finished one.
+    """Go on with a run or a fit that was stopped, or add draws to a finished run.
 
     The draws are those of a run that was never stopped, bit for bit. What it is a run of is read again from the files of its
     configuration, which have to be what they were.
@@ -213,11 +214,21 @@ def resume(
     """
     with _exit_codes(debug):
         import bnfhmc
+        from bnfhmc import fit_run as fits
         from bnfhmc import run as runs
 
         def load(path: Path) -> Problem:
             return bnfhmc.load(path, allow_callable=allow_callable)
 
+        if "fit" in fits.record_of(folder):
+            if num_samples or max_time or scheduler:
+                hint = f"type 'bnfhmc resume {folder}' alone"
+                raise InputError(Mistake("the folder holds a fit, which has no chains", hint, folder))
+            console = _console()
+            done = fits.resume(folder, load=load, cores=cores, console=None if quiet else console)
+            if not _tell_fit(console, done, quiet):
+                raise typer.Exit(ExitCode.NOT_CONVERGED)
+            return
         outcome = runs.resume(
             folder, load=load, num_samples=num_samples, time_limit=max_time, scheduler=scheduler, cores=cores, quiet=quiet,
             tell=_say,
@@ -327,12 +338,18 @@ def _plan(problem: Problem, folder: Path) -> str:
 def _fit(console: Console, problem: Problem, folder: Path, overwrite: bool, cores: int | None, quiet: bool) -> bool:
     """Run a fit and print it; whether it has converged."""
     from bnfhmc import fit_run as fits
-    from bnfhmc.report import fit as report
-    from bnfhmc.report.text import printable
 
     if not quiet:
         console.print(fits.plan(problem, folder), markup=False, highlight=False, soft_wrap=True)
     outcome = fits.run_fit(problem, folder, overwrite=overwrite, cores=cores, console=None if quiet else console)
+    return _tell_fit(console, outcome, quiet)
+
+
+def _tell_fit(console: Console, outcome: FitOutcome, quiet: bool) -> bool:
+    """Print a fit; whether it has converged."""
+    from bnfhmc.report import fit as report
+    from bnfhmc.report.text import printable
+
     if not quiet:
         report.print_fit(console, outcome.fit)
         if outcome.profiles is not None:

@@ -159,6 +159,20 @@ def test_an_interrupted_fit_keeps_its_best_point_and_goes_on(confs, monkeypatch,
     assert Path("out/starts.tsv").read_text() == Path("whole/starts.tsv").read_text()
 
 
+def test_the_verb_resume_goes_on_with_a_fit(confs, monkeypatch, tmp_path):
+    confs[str(tmp_path / "fit.conf")] = confs["fit.conf"]  # where the folder says that it is of
+    go_on = interrupt_after(100, monkeypatch)
+    assert invoke("run", "fit.conf", "-o", "out", "--cores", "1").exit_code == 130
+    go_on()
+    refused = invoke("resume", "out", "--num-samples", "9")
+    assert refused.exit_code == 2 and "the folder holds a fit, which has no chains" in refused.stderr
+    assert invoke("resume", "out", "--cores", "1").exit_code == 0
+    assert invoke("run", "fit.conf", "-o", "whole", "--cores", "1").exit_code == 0
+    assert Path("out/starts.tsv").read_text() == Path("whole/starts.tsv").read_text()
+    again = invoke("resume", "out")
+    assert again.exit_code == 2 and "the fit in this folder is finished" in again.stderr
+
+
 def test_resume_knows_what_the_folder_is_of(confs, monkeypatch, tmp_path):
     confs["fit.conf"] = problem(random_seed=None)
     go_on = interrupt_after(100, monkeypatch)
