@@ -361,7 +361,7 @@ def test_chains_start_where_they_are_told():
 
 def test_a_start_that_cannot_be_solved_is_refused():
     target = Altered(Gaussian(np.eye(3)), failing(lambda z: z[0] > 0))
-    with pytest.raises(NoStart, match=r"chain 1: the start that was given fails \(solver\)"):
+    with pytest.raises(NoStart, match=r"chain \d: the start that was given fails \(solver\)"):
         run_nuts(target, random_seed=1, starts=[np.ones(3)])
 
 
