@@ -202,7 +202,6 @@ def _run(
         for note in posterior.notes:
             tell(note)
     started = _now()
-    cores = cores or usable_cores()
     load_arviz()
     draws = draw(
         posterior, random_seed=s.random_seed, cores=cores, progress=not quiet, tell=tell,

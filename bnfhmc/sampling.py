@@ -77,6 +77,7 @@ def chosen(posterior: Posterior, random_seed: int | None, tell: Callable[[str], 
 
 
 def method_of(name: str) -> Callable[..., Draws]:
+    """The method of a name; ValueError with the nearest one where there is none."""
     if name not in METHODS:
         known = (*METHODS, AUTO)
         raise ValueError(f"unknown method '{name}'; {nearest(name, known) or 'there is ' + ', '.join(known)}")
@@ -116,6 +117,7 @@ def draw(
 
 
 def checkpoint_of(output_dir: Path, problem: Problem | None = None) -> Checkpoint:
+    """Where a run into this folder is kept while it is made; `problem` says what a new one is of."""
     from bnfhmc.samplers.checkpoint import Checkpoint
 
     about: Mapping[str, Any] = {} if problem is None else {
@@ -155,9 +157,7 @@ def _learnt(posterior: Posterior) -> dict[str, Any]:
     return {} if s.warmup_from is None else {"tuned": tunings_of(s.warmup_from, posterior.names)}
 
 
-def near_modes(
-    posterior: Posterior, cores: int, tell: Callable[[str], None]
-) -> NearModes | None:
+def near_modes(posterior: Posterior, cores: int, tell: Callable[[str], None]) -> NearModes | None:
     """A multistart of the optimizers, which finds points z near the modes from a seed.
 
     None where the objective is no simulation, which leaves it to the climbs of the samplers.
@@ -169,8 +169,12 @@ def near_modes(
     def found(seed: int) -> tuple[list[Float[np.ndarray, " d"]], int]:
         from bnfhmc.optimizers import NoStart, optimize
 
+        o = problem.settings.optimization
+        said = {"tolerance": o.tolerance, "max_evaluations": o.max_evaluations, "draws": o.draws,
+                "search_space": o.search_space}  # fmt: skip
+        given: dict[str, Any] = {name: value for name, value in said.items() if value}
         try:
-            fit = optimize(posterior, starts=problem.settings.optimization.starts, random_seed=seed, cores=cores)
+            fit = optimize(posterior, starts=o.starts, random_seed=seed, cores=cores, **given)
         except NoStart:
             return [], 0  # the climbs try other draws, and say what they meet
         for sentence in fit.sentences:

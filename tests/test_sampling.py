@@ -1,0 +1,50 @@
+"""Where chains start: what a configuration says of the multistart reaches it, and modes at the ends of a prior are left."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import bnfhmc
+from bnfhmc.posterior import Posterior
+from bnfhmc.problem import Optimization, Settings
+from bnfhmc.sampling import _inside, near_modes
+from tests.optimizers import problems
+
+
+def test_the_multistart_of_a_sampler_is_run_as_the_configuration_says(monkeypatch):
+    asked = {}
+
+    def optimize(posterior, **given):
+        asked.update(given)
+        raise RuntimeError("enough")
+
+    monkeypatch.setattr("bnfhmc.optimizers.optimize", optimize)
+    said = Optimization(starts=3, draws=5, tolerance=1e-3, max_evaluations=70, search_space={"k": (0.1, 0.9)})
+    posterior = Posterior(replace(problems.known_sigma().problem, settings=Settings(optimization=said)))
+    with pytest.raises(RuntimeError, match="enough"):
+        near_modes(posterior, 1, print)(4)
+    assert asked == {
+        "starts": 3, "draws": 5, "tolerance": 1e-3, "max_evaluations": 70, "search_space": {"k": (0.1, 0.9)},
+        "random_seed": 4, "cores": 1,
+    }  # fmt: skip
+
+
+def test_points_near_the_modes_are_the_basins_of_the_multistart():
+    posterior = problems.known_sigma()
+    points, gradients = near_modes(posterior, 1, lambda said: None)(1)
+    fit = bnfhmc.optimize(posterior, random_seed=1)
+    np.testing.assert_allclose(posterior.u_from_z(points[0]), fit.u, rtol=1e-6)
+    assert gradients == fit.gradients > 0
+
+
+def test_a_mode_at_the_end_of_a_prior_is_moved_to_where_the_density_has_a_slope():
+    posterior = problems.known_sigma()
+    lo, hi = posterior.prior.support
+    bounded = np.isfinite(lo) & np.isfinite(hi)
+    assert bounded.any() and not bounded.all()
+    u = np.where(bounded, lo, posterior.prior.quantile(np.full(len(lo), 0.5)))
+    z = _inside(posterior, u)
+    assert np.all(np.abs(z) < 50) and np.allclose(posterior.u_from_z(z)[~bounded], u[~bounded])
