@@ -23,6 +23,7 @@ import numpy as np
 from tables import printed, saved
 
 import bnfhmc
+from bnfhmc.cores import usable_cores
 from bnfhmc.posterior import Posterior
 from bnfhmc.report import run_json
 from bnfhmc.report.groups import complete
@@ -30,7 +31,6 @@ from bnfhmc.report.inference_data import theta_of_draws, to_inference_data, to_n
 from bnfhmc.report.predictive import predict
 from bnfhmc.report.summary import summarize
 from bnfhmc.report.verdict import Evidence, judge
-from bnfhmc.samplers.cores import usable_cores
 from bnfhmc.samplers.draws import ChainRecord, Draws, Trace
 from bnfhmc.samplers.host import Tally
 

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bnfhmc.cores import usable_cores
 from bnfhmc.errors import FailedSolve, InputError, Mistake
-from bnfhmc.samplers.cores import usable_cores
 from bnfhmc.sampling import AUTO, CHECKPOINT, METHODS, checkpoint_of, chosen, draw, method_of, near_modes, tunings_of
 
 if TYPE_CHECKING:

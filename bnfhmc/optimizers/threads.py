@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import queue
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from typing import TypeVar
 
+from bnfhmc.cores import usable_cores
 from bnfhmc.optimizers.objective import Objective
 
 T = TypeVar("T")
@@ -54,11 +54,3 @@ class Crew:
             raise
         finally:
             self._free.put(objective)
-
-
-def usable_cores() -> int:
-    """The CPU cores this process may use."""
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # macOS has no affinity
-        return os.cpu_count() or 1

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
+from bnfhmc.cores import usable_cores
 from bnfhmc.errors import FailedSolve, InputError, Mistake
 from bnfhmc.noise.transform import Floor, SeriesScale
 from bnfhmc.posterior import Posterior
@@ -27,7 +28,6 @@ from bnfhmc.problem import Experiment, Problem
 from bnfhmc.report.folder import PROGRAM
 from bnfhmc.report.predictive import new_measurements, thinned
 from bnfhmc.report.run_json import configuration
-from bnfhmc.samplers.cores import usable_cores
 
 # Draws z[chain, draw, d] of a posterior from a seed, on one core.
 Sampler = Callable[[Posterior, int], Float[np.ndarray, "chain draw d"]]

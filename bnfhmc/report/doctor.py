@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bnfhmc.cores import usable_cores
 from bnfhmc.report.check import words
 from bnfhmc.report.text import print_table, printable
-from bnfhmc.samplers.cores import usable_cores
 
 if TYPE_CHECKING:
     from rich.console import Console

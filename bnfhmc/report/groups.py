@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float
 
+from bnfhmc.cores import usable_cores
 from bnfhmc.noise import Constant
 from bnfhmc.posterior import Posterior
 from bnfhmc.problem import Experiment, Series
 from bnfhmc.report.check import words
 from bnfhmc.report.inference_data import log_likelihood, theta_group, u_of_draws
 from bnfhmc.report.predictive import Predictive, predict, prior_draws
-from bnfhmc.samplers.cores import usable_cores
 
 if TYPE_CHECKING:
     from arviz import InferenceData

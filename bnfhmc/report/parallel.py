@@ -14,7 +14,7 @@ from typing import Any, Protocol, Self, TypeVar
 
 import numpy as np
 
-from bnfhmc.samplers.cores import usable_cores
+from bnfhmc.cores import usable_cores
 
 T = TypeVar("T")
 

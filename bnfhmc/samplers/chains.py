@@ -13,12 +13,12 @@ from typing import Any, Literal, TypeVar, get_args
 import numpy as np
 from jaxtyping import Float
 
+from bnfhmc.cores import usable_cores
 from bnfhmc.errors import InputError, Mistake
 from bnfhmc.samplers import metric as metrics
 from bnfhmc.samplers.basins import Basin, climb, distinct, found_again, worth_a_chain
 from bnfhmc.samplers.chain import CLIMBS, TRANSITIONS, Chain, Settings, record, start_chain
 from bnfhmc.samplers.checkpoint import Checkpoint
-from bnfhmc.samplers.cores import usable_cores
 from bnfhmc.samplers.curvature import Curved, Valued
 from bnfhmc.samplers.draws import Draws, Search, Trace
 from bnfhmc.samplers.host import Host, Stopped

@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from bnfhmc.cores import usable_cores
 from bnfhmc.errors import MissingTool
 from bnfhmc.samplers import metric as metrics
 from bnfhmc.samplers.basins import Basin, climb, distinct, start_in, worth_a_chain
 from bnfhmc.samplers.chain import CLIMBS, START
 from bnfhmc.samplers.chains import CLIMBED
-from bnfhmc.samplers.cores import usable_cores
 from bnfhmc.samplers.curvature import curvature_of
 from bnfhmc.samplers.draws import STATS, ChainRecord, Draws, Trace
 from bnfhmc.samplers.host import Host, Tally

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
+from bnfhmc.cores import usable_cores
 from bnfhmc.problem import Settings
 from bnfhmc.report.check import words
-from bnfhmc.samplers.cores import usable_cores
 
 # Gradients of one draw, from and to: a NUTS tree of depth d takes up to 2^d, and posteriors of moderate width and
 # curvature ask for depths of 3 to 5.
