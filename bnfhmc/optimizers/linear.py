@@ -9,7 +9,11 @@ from jaxtyping import Float
 def solve_positive(B: Float[np.ndarray, "d d"], b: Float[np.ndarray, " d"]) -> Float[np.ndarray, " d"]:
     """B⁻¹b for a symmetric positive definite B; where rounding has left it none, of B with its diagonal raised."""
     from scipy.linalg import cho_solve
+    from scipy.linalg.lapack import dposv
 
+    _, x, info = dposv(B, b, lower=1)
+    if info == 0 and np.isfinite(x).all():
+        return np.asarray(x)
     L, _ = raised(B)
     return np.asarray(cho_solve((L, True), b, check_finite=False))
 
