@@ -41,7 +41,8 @@ class Profile:
 
     ``theta``, ``u``: its values; ``rise``: f_i − f(û) at each; ``points``: the best u[n, d] there. ``lower``, ``upper``: the
     interval in θ; None where the profile ends below the threshold. ``flat``: it rises by less than 0.1 up to the ends of the
-    bounds. ``evaluations``: solves it took. ``ended``: why each side ends. ``sentence``: what it says.
+    bounds. ``mode``: the index of the fit. ``evaluations``: solves it took. ``ended``: why each side ends. ``sentence``: all of
+    it in words.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Profile:
     lower: float | None
     upper: float | None
     flat: bool
+    mode: int
     evaluations: int
     ended: tuple[str, str]
     sentence: str
@@ -184,8 +186,8 @@ def _joined(objective: Objective, fit: FitResult, name: str, below: _Walk, above
     ended = below.ended, above.ended
     flat = bool(np.max(rise) < FLAT) and FAILED not in ended
     theta = np.asarray(scale.theta_from_u(v))
-    return Profile(name, theta, v, rise, points, lower, upper, flat, below.evaluations + above.evaluations, ended,
-                   _sentence(name, (lower, upper), flat, ended, (float(theta[0]), float(theta[-1]))))  # fmt: skip
+    return Profile(name, theta, v, rise, points, lower, upper, flat, len(below.v) - 1, below.evaluations + above.evaluations,
+                   ended, _sentence(name, (lower, upper), flat, ended, (float(theta[0]), float(theta[-1]))))  # fmt: skip
 
 
 def _crossing(walk: _Walk, top: float, threshold: float) -> float | None:

@@ -101,6 +101,8 @@ class FitResult:
         for name in self.poles:
             said.append(f"the prior density of {name} is infinite at an end of its support, where the posterior has no mode: "
                         "the outermost 0.05 % of the prior is left out of the search")  # fmt: skip
+        if self.laplace is not None and self.laplace.log_evidence is not None:
+            said.append(f"log evidence {self.laplace.log_evidence:.6g}, by the Laplace approximation")
         said += [d.sentence for d in self.undetermined]
         if self.failures:
             kinds = ", ".join(f"{count} {kind}" for kind, count in self.failures.items())

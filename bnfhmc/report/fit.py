@@ -138,6 +138,6 @@ def print_profiles(console: Console, profiles: Profiles) -> None:
 
 def _draw(folder: ResultFolder, name: str, figure: Figure) -> None:
     def save(path: Path) -> None:
-        figure.savefig(path, format="png", dpi=120)
+        figure.savefig(path, format="png", dpi=200)
 
     folder.write(name, save)

@@ -1,4 +1,4 @@
-"""What an objective, a callback, a prior or a file can get wrong: said as it is, by every backend, and never taken for a fit."""
+"""What an objective, a callback, a prior or a file gets wrong: said as it is, by every backend, and never taken for a fit."""
 
 import json
 import threading

@@ -35,6 +35,7 @@ def test_a_linear_problem_has_exact_intervals(linear):
                                    atol=1e-3)  # fmt: skip
         assert np.all(np.diff(p.u) > 0) and not p.flat
         assert 8 < len(p.u) < 60
+        assert p.u[p.mode] == fit.u[i] and p.rise[p.mode] == 0.0
 
 
 def test_priors_count_and_confidence_is_chosen():
