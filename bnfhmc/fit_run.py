@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 OPTIMIZERS = frozenset(get_args(Optimizer))
 PROFILES = "profile_likelihood"
+ROWS = 20  # of a table of starts, where no number of them is asked for
 STORE, PROFILE_STORE = "starts.jsonl", "profiles.jsonl"  # what an interrupted run goes on from
 
 
@@ -181,12 +182,17 @@ def _optimized(
 
 
 def _starts(objective: Objective, s: Settings) -> int | list[dict[str, float]] | None:
-    """How many starts, or the modes of the file to start from. "map" and "prior" are the same to an optimizer."""
+    """How many starts, or the points of the file to start from. "map" and "prior" are the same to an optimizer."""
     if s.start is None or s.start.lower() in ("prior", "map"):
         return s.optimization.starts
+    path = Path(s.start)
+    if not path.is_dir() and path.suffix != ".json":
+        from bnfhmc.read.start_file import read_starts
+
+        return read_starts(path, objective.names, s.optimization.starts or ROWS)
     from bnfhmc.optimizers.chain_starts import points_of
 
-    points = points_of(Path(s.start), objective)[: s.optimization.starts]
+    points = points_of(path, objective)[: s.optimization.starts]
     return [dict(zip(objective.names, objective.prior.theta_from_u(u).tolist(), strict=True)) for u in points]
 
 

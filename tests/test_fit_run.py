@@ -1,6 +1,11 @@
 """A fit from the command line to its folder: files, exit codes, interruption and resuming, chains of methods."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -198,6 +203,70 @@ def test_another_fit_does_not_go_on_with_it(confs, monkeypatch):
     result = invoke("run", "fit.conf", "-o", "out", "--seed", "2")
     assert result.exit_code == 2 and "the starts of another run" in result.stderr.replace("\n", " ")
     assert read("out/run.json")["status"] == "unfinished"
+
+
+SLOW_LOSS = """import time
+
+def loss(theta, data):
+    time.sleep(0.001)
+    x, y = theta["x"], theta["y"]
+    return 50.0 * (y - x**2) ** 2 + 0.5 * (1.0 - x) ** 2, {"x": -200.0 * x * (y - x**2) - (1.0 - x), "y": 100.0 * (y - x**2)}
+"""
+SLOW_CONF = """edition = 2
+fit_type = lbfgs
+num_starts = 8
+start_draws = 2
+random_seed = 3
+objective = callable
+callable = slow.py:loss
+parameter: x, lower: -2, upper: 2
+parameter: y, lower: -1, upper: 3
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_a_signal_on_two_threads(tmp_path, monkeypatch, number):
+    """A run that is really killed, or told to stop, ends as an uninterrupted one when the command is typed again."""
+    monkeypatch.chdir(tmp_path)
+    Path("slow.py").write_text(SLOW_LOSS)
+    Path("fit.conf").write_text(SLOW_CONF)
+    typed = ("run", "fit.conf", "--allow-callable", "-q", "-o")
+    store = Path("out/starts.jsonl")
+    environment = {**os.environ, "PYTHONPATH": str(Path(bnfhmc.__file__).parents[1])}
+    with subprocess.Popen([sys.executable, "-m", "bnfhmc", *typed, "out", "--cores=2"], env=environment,
+                          stderr=subprocess.PIPE, text=True) as run:  # fmt: skip
+        while run.poll() is None and not (store.exists() and store.read_text().count("\n") > 2):
+            time.sleep(0.005)
+        run.send_signal(number)
+        said = run.communicate()[1]
+    assert run.returncode == (130 if number == signal.SIGINT else -signal.SIGKILL), said
+    kept = [json.loads(line)["local"]["reason"] for line in store.read_text().splitlines()[1:]]
+    assert 2 <= len(kept) < 8 and "interrupted" not in kept
+    if number == signal.SIGINT:
+        assert "interrupted" in said and read("out/map.json")["status"] == "unfinished"
+    assert invoke(*typed, "out", "--cores=2").exit_code == 0 == invoke(*typed, "whole", "--cores=4").exit_code
+    assert Path("out/starts.tsv").read_text() == Path("whole/starts.tsv").read_text()
+    assert not store.exists()
+
+
+def test_starts_out_of_a_table(confs):
+    table = "# k\tname\tA0\n0.1\ta\t2.0\n1.0\tb\t4.0\n"
+    Path("points.tsv").write_text(table)
+    confs["fit.conf"] = problem(start="points.tsv")
+    assert invoke("run", "fit.conf", "-o", "out", "-q").exit_code == 0
+    np.testing.assert_allclose([s["u0"] for s in read("out/map.json")["starts"]], [[2.0, -1.0], [4.0, 0.0]])
+    Path("points.tsv").write_text(table.replace("0.1", "99"))
+    result = invoke("run", "fit.conf", "-o", "other", "-q")
+    said = result.stderr.replace("\n", " ")
+    assert result.exit_code == 2 and "parameter 'k': the start 99 lies outside of [0.01, 10]" in said
+    assert not Path("other").exists()
+
+
+def test_a_method_that_spends_all_says_what_else_to_do(confs):
+    confs["fit.conf"] = problem(method="dual_annealing", optimization=Optimization(max_evaluations=60))
+    result = invoke("run", "fit.conf", "-o", "out", "-q")
+    said = result.stdout.replace("\n", " ")
+    assert result.exit_code == 3 and "dual_annealing knows no other end" in said and "max_evaluations" not in said
 
 
 # chains of methods

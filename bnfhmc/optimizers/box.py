@@ -38,12 +38,21 @@ def search_box(
     given = dict(search_space or {})
     wrong = [Mistake(f"search_space names '{n}', which is no parameter", nearest(n, prior.names))
              for n in given if n not in prior.names]  # fmt: skip
-    ends = [_of_theta(p, *given[p.name], wrong) if p.name in given else _of_prior(p, wrong) if finite else p.support
+    ends = [_of_theta(p, given[p.name], wrong) if p.name in given else _of_prior(p, wrong) if finite else p.support
             for p in prior.parameters]  # fmt: skip
     if wrong:
         raise InputError(wrong)
     lower, upper = np.array(ends, dtype=float).reshape(-1, 2).T
-    return Box(lower, upper)
+    below, above = np.array([pole_ends(p) for p in prior.parameters], dtype=float).reshape(-1, 2).T
+    return Box(np.maximum(lower, below), np.minimum(upper, above))
+
+
+def pole_ends(p: Parameter) -> tuple[float, float]:
+    """Where a search ends short of the support's ends, in u, since the density is infinite there; ∓inf where it need not."""
+    lo, hi = p.support
+    with np.errstate(all="ignore"):
+        poles = [bool(np.isfinite(end) and np.isposinf(p.prior.logpdf(end))) for end in (lo, hi)]
+    return (float(p.prior.ppf(OUTSIDE / 2)) if poles[0] else -np.inf, float(p.prior.isf(OUTSIDE / 2)) if poles[1] else np.inf)
 
 
 def _of_prior(p: Parameter, wrong: list[Mistake]) -> tuple[float, float]:
@@ -58,8 +67,13 @@ def _of_prior(p: Parameter, wrong: list[Mistake]) -> tuple[float, float]:
     return lo, hi
 
 
-def _of_theta(p: Parameter, lower: float, upper: float, wrong: list[Mistake]) -> tuple[float, float]:
+def _of_theta(p: Parameter, given: tuple[float, float], wrong: list[Mistake]) -> tuple[float, float]:
     start, end = p.scale.domain
+    try:
+        lower, upper = (float(end) for end in given)
+    except (TypeError, ValueError):
+        wrong.append(Mistake(f"parameter '{p.name}': search_space is {given!r:.60}", "give (<lower>, <upper>)"))
+        return 0.0, 1.0
     if not (np.isfinite([lower, upper]).all() and start <= lower < upper <= end):
         wrong.append(Mistake(f"parameter '{p.name}': search_space is ({lower:g}, {upper:g})",
                              f"it takes two finite values, lower < upper, between {start:g} and {end:g}"))  # fmt: skip

@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from bnfhmc.errors import InputError, Mistake, nearest
+from bnfhmc.errors import InputError, Mistake
 from bnfhmc.optimizers import multistart
-from bnfhmc.optimizers.backends import BACKENDS, Backend
+from bnfhmc.optimizers.arguments import Starts, check, how_many
+from bnfhmc.optimizers.backends import BACKENDS
 from bnfhmc.optimizers.basins import Basin, cluster
 from bnfhmc.optimizers.identifiability import directions
 from bnfhmc.optimizers.laplace import at_bounds, laplace, standard_errors
 from bnfhmc.optimizers.loosening import LOOSE, loosened
 from bnfhmc.optimizers.multistart import Outcome, Plan
 from bnfhmc.optimizers.objective import Objective
-from bnfhmc.optimizers.prior_terms import others_than_rows
 from bnfhmc.optimizers.result import NEAR, FitResult, Start
-from bnfhmc.optimizers.search import Callback, Options
+from bnfhmc.optimizers.search import Callback, Options, Step
 from bnfhmc.optimizers.starts import NoStart
-from bnfhmc.optimizers.store import Store, outcome_of, record_of
+from bnfhmc.optimizers.store import Store, finished_of, record_of
 from bnfhmc.optimizers.threads import Crew
 from bnfhmc.posterior import Posterior
 
@@ -32,14 +33,12 @@ METHODS = (MAP, *BACKENDS)
 STARTS = 20
 DRAWS = 8
 
-Theta = Mapping[str, float] | Sequence[float]
-
 
 def optimize(
     posterior: Posterior | Objective,
     method: str = MAP,
     *,
-    starts: int | Sequence[Theta] | None = None,
+    starts: Starts = None,
     random_seed: int | None = None,
     cores: int | None = None,
     tolerance: float = 1e-6,
@@ -48,7 +47,7 @@ def optimize(
     search_space: Mapping[str, tuple[float, float]] | None = None,
     options: Mapping[str, Any] | None = None,
     callback: Callback | None = None,
-    store: Path | None = None,
+    store: Path | str | None = None,
 ) -> FitResult:
     """The mode of the posterior as a density of u: the minimum of f(u) = loss(θ(u)) − Σ log p_i(u_i).
 
@@ -62,8 +61,10 @@ def optimize(
     draws: from how many draws of the prior that can be solved each start is chosen, as the best of them.
     search_space: bounds in θ by name, within the supports.
     options: the method's own, by name.
-    callback: is told of every solve as a `Step`, and ends the run by returning something true.
-    store: a file that keeps what has ended; with the same arguments an interrupted run goes on from there.
+    callback: is told of every solve as a `Step`, one at a time whatever the threads, and ends the run by returning something
+    true.
+    store: a file that keeps what has ended; with the same arguments a run that was interrupted, or ended by its callback, goes
+    on from there.
 
     Raises InputError for arguments that are wrong, NoStart where no start can be solved, MissingTool where a method's package
     is not installed, and whatever a user's function raises.
@@ -72,10 +73,11 @@ def optimize(
     if isinstance(posterior, Objective) and search_space:
         raise InputError(Mistake("an Objective has its own search_space", "give it to Objective(…, search_space=…)"))
     name, why = choose(objective) if method == MAP else (method, "as asked for")
-    _check(objective, name, options, starts, tolerance, max_evaluations, draws, random_seed, cores)
-    backend = BACKENDS[name]
-    given = [] if starts is None or isinstance(starts, int) else [objective.u_of(theta) for theta in starts]
-    count = len(given) or (starts if isinstance(starts, int) else 1 if backend.is_global else STARTS)
+    check(objective, name, METHODS, options, starts, tolerance, callback, max_evaluations=max_evaluations, draws=draws,
+          random_seed=random_seed, cores=cores)  # fmt: skip
+    backend, count = BACKENDS[name], how_many(starts)
+    given = [objective.u_of(theta) for theta in starts] if count is None and not isinstance(starts, int | None) else []
+    count = count or len(given) or (1 if backend.is_global else STARTS)
     seed = int(np.random.SeedSequence().generate_state(1)[0]) if random_seed is None else int(random_seed)
     limit = max_evaluations or backend.evaluations(objective.dim)
     settings = Options(tolerance, limit, seed, {**backend.extra, **(options or {})})
@@ -84,13 +86,28 @@ def optimize(
     # a search without gradients looks at differences of values alone, which lose their digits first
     searched = loosened(objective, 0.0 if backend.needs == "value" else LOOSE)
     crew = Crew(searched, cores)
-    kept = Store(store, _run_of(objective, plan, given)) if store is not None else None
-    done = [outcome_of(r) for r in kept.finished] if kept else []
-    outcomes = multistart.run(
-        searched, plan, crew, given=given, done=done, callback=callback,
-        keep=(lambda outcome: kept.keep(record_of(outcome))) if kept else (lambda outcome: None),
-    )  # fmt: skip
+    kept = Store(Path(store), _run_of(objective, plan, given)) if store is not None else None
+    done = finished_of(kept, plan.starts, objective.dim) if kept else []
+
+    def keep(outcome: Outcome) -> None:
+        if kept is not None and not crew.stop.is_set():  # what ends since the run does is not finished
+            kept.keep(record_of(outcome))
+
+    outcomes = multistart.run(searched, plan, crew, given=given, done=done, callback=_in_turn(callback, crew), keep=keep)
     return _result(objective, plan, crew, outcomes, why, began)
+
+
+def _in_turn(callback: Callback | None, crew: Crew) -> Callback | None:
+    """The callback as it is called: by one thread at a time, and no more once the run is to end."""
+    if callback is None:
+        return None
+    lock = threading.Lock()
+
+    def told(step: Step) -> bool:
+        with lock:
+            return crew.stop.is_set() or bool(callback(step))
+
+    return told
 
 
 def choose(objective: Objective) -> tuple[str, str]:
@@ -145,6 +162,7 @@ def _result(
         solve_seconds=sum(o.local.solve_seconds for o in outcomes),
         random_seed=plan.random_seed,
         theta_of_starts=np.array([objective.prior.theta_from_u(o.local.u) for o in outcomes]),
+        poles=objective.poles,
     )
 
 
@@ -173,50 +191,6 @@ def _run_of(objective: Objective, plan: Plan, given: list[np.ndarray]) -> dict[s
         "starts": plan.starts, "given": given, "draws": plan.draws, "random_seed": plan.random_seed,
         "tolerance": plan.options.tolerance, "max_evaluations": plan.options.max_evaluations, "options": extra, "probe": probe,
     }  # fmt: skip
-
-
-def _check(
-    objective: Objective, name: str, options: Mapping[str, Any] | None, starts: Any, tolerance: float,
-    max_evaluations: int | None, draws: int, random_seed: int | None, cores: int | None,
-) -> None:  # fmt: skip
-    if name not in BACKENDS:
-        hint = nearest(name, METHODS) or f"the methods are {', '.join(METHODS)}"
-        raise InputError(Mistake(f"unknown method '{name}'", hint))
-    backend = BACKENDS[name]
-    wrong = [Mistake(f"method = {name} has no option '{n}'", nearest(n, backend.extra) or _listed(backend))
-             for n in options or {} if n not in backend.extra]  # fmt: skip
-    checks = [
-        (isinstance(starts, int) and starts < 1, f"starts = {starts}", "at least 1"),
-        (not isinstance(starts, int | None) and len(starts) == 0, "starts is empty", "give one θ, or how many"),
-        (not tolerance > 0, f"tolerance = {tolerance:g}", "above 0"),
-        (max_evaluations is not None and max_evaluations < 1, f"max_evaluations = {max_evaluations}", "at least 1"),
-        (draws < 1, f"draws = {draws}", "at least 1"),
-        (random_seed is not None and random_seed < 0, f"random_seed = {random_seed}", "0 or more"),
-        (cores is not None and cores < 1, f"cores = {cores}", "at least 1"),
-    ]
-    wrong += [Mistake(what, hint) for is_wrong, what, hint in checks if is_wrong]
-    if not objective.gives(backend.needs):
-        wrong.append(_lacks(objective, name, backend))
-    if wrong:
-        raise InputError(wrong)
-    if backend.is_global:
-        _ = objective.box
-
-
-def _lacks(objective: Objective, name: str, backend: Backend) -> Mistake:
-    able = [k for k, b in BACKENDS.items() if objective.gives(b.needs)]
-    hint = f"there are {', '.join(able)}"
-    if backend.needs != "residuals":
-        return Mistake(f"method = {name} needs the {backend.needs} of the loss, which it does not have", hint)
-    if objective.loss.least_squares:
-        others = ", ".join(f"'{p.name}'" for p in others_than_rows(objective.prior))
-        return Mistake(f"method = {name} is least squares, and the prior of {others} is neither normal nor uniform", hint)
-    return Mistake(f"method = {name} is least squares, and the loss is no sum of squares (a noise parameter is estimated, or "
-                   "the noise is not normal)", hint)  # fmt: skip
-
-
-def _listed(backend: Backend) -> str:
-    return f"it has {', '.join(backend.extra)}" if backend.extra else "it has none"
 
 
 def _has(package: str) -> bool:

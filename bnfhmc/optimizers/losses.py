@@ -140,30 +140,35 @@ class CallableLoss:
         if returns not in get_args(Returns):
             raise ValueError(f"returns = {returns!r}: one of {', '.join(get_args(Returns))}")
         self.prior, self.fn, self.returns = prior, fn, returns
-        self.least_squares = returns == "residuals"
+        self.least_squares, self._rows = returns == "residuals", 0
         more = {"value": set(), "gradient": {"gradient"}, "residuals": {"gradient", "residuals", "information"}}
         self.gives = frozenset({"value"} | more[returns])
 
     def value(self, u: Float[np.ndarray, " d"]) -> float:
         """The loss."""
         if self.returns == "value":
-            return _finite(float(self._call(u)))
+            return _finite(_number(self._call(u)))
         return self.gradient(u)[0]
 
     def gradient(self, u: Float[np.ndarray, " d"]) -> tuple[float, Float[np.ndarray, " d"]]:
         """The loss and ∂loss/∂u."""
         if self.returns == "residuals":
-            rho, J = self.residuals(u)
-            return float(0.5 * rho @ rho), J.T @ rho
+            return self.information(u)[:2]
         loss, slope = self._pair(u)
         with np.errstate(all="ignore"):
             grad = self._checked(slope, "the gradient") * self.prior.dtheta_du(u)
-        return _finite(float(loss), grad), grad
+        return _finite(_number(loss), grad), grad
 
     def residuals(self, u: Float[np.ndarray, " d"]) -> Residuals:
         """ρ and ∂ρ/∂u."""
         rho, J = self._pair(u)
-        rho = np.atleast_1d(np.asarray(rho, dtype=float))
+        rho = np.atleast_1d(_real(rho, "the residuals"))
+        if rho.ndim != 1:
+            raise ValueError(f"the residuals have shape {rho.shape}; they are one row of numbers")
+        if self._rows and rho.size != self._rows:
+            raise ValueError(f"there are {rho.size} residuals at one point and {self._rows} at another; one that is missing is "
+                             "FailedSolve, or 0 everywhere")  # fmt: skip
+        self._rows = rho.size
         with np.errstate(all="ignore"):  # far out in a prior without ends dθ/du is inf, which is said as a failure
             J = self._checked(J, "the Jacobian", rho.size) * self.prior.dtheta_du(u)
         _finite(rho, J)
@@ -172,7 +177,10 @@ class CallableLoss:
     def information(self, u: Float[np.ndarray, " d"]) -> Quadratic:
         """The loss ½‖ρ‖², Jᵀρ and JᵀJ."""
         rho, J = self.residuals(u)
-        return Quadratic(float(0.5 * rho @ rho), J.T @ rho, J.T @ J)
+        with np.errstate(over="ignore", invalid="ignore"):
+            found = Quadratic(float(0.5 * rho @ rho), J.T @ rho, J.T @ J)
+        _finite(*found)
+        return found
 
     def clone(self) -> CallableLoss:
         """The same function: whoever brings one that may not run on two threads asks for one core."""
@@ -193,10 +201,31 @@ class CallableLoss:
         return given
 
     def _checked(self, slope: Any, what: str, *rows: int) -> np.ndarray:
-        slope, expected = np.asarray(slope, dtype=float), (*rows, len(self.prior))
+        slope, expected = _real(slope, what), (*rows, len(self.prior))
         if slope.shape != expected:
             raise ValueError(f"{what} has shape {slope.shape}; with {len(self.prior)} parameters it has {expected}")
         return slope
+
+
+def _number(value: Any) -> float:
+    """A loss as a float; TypeError for anything that is not one real number."""
+    if not (isinstance(value, str | bytes) or np.iscomplexobj(value) or np.ndim(value)):
+        try:
+            return float(value)
+        except TypeError:
+            pass
+    shape = f" of shape {value.shape}" if isinstance(value, np.ndarray) and value.ndim else ""
+    raise TypeError(f"the objective returned {type(value).__name__}{shape} as the loss; it is one real number")
+
+
+def _real(values: Any, what: str) -> np.ndarray:
+    """An array of floats; TypeError for what is complex or no numbers at all."""
+    if not (values is None or np.iscomplexobj(values)):
+        try:
+            return np.asarray(values, dtype=float)
+        except (TypeError, ValueError):
+            pass
+    raise TypeError(f"{what} returned by the objective is {type(values).__name__}, which is no array of real numbers")
 
 
 def _loosened(model: Model, rtol: float, timeout_s: float) -> Model:

@@ -16,7 +16,7 @@ from functools import partial
 import numpy as np
 from jaxtyping import Float
 
-from bnfhmc.optimizers.backends import BACKENDS, Backend
+from bnfhmc.optimizers.backends import BACKENDS, Backend, minimised
 from bnfhmc.optimizers.backends.protocol import FAILED_START, End
 from bnfhmc.optimizers.objective import Objective
 from bnfhmc.optimizers.search import SPENT, Callback, Halt, Local, Options, Search, Step
@@ -102,7 +102,7 @@ def run(
     waiting = [k for k in range(plan.starts) if k not in finished]
     screened = _screen(objective, plan, crew, waiting, given)
     if not finished and screened and not any(s.candidates for s in screened):
-        raise no_start(screened)
+        raise no_start(screened, bool(given))
     attempts = [_attempt(objective, k, s, crew.stop, callback) for k, s in zip(waiting, screened, strict=True)]
     crew.do([partial(_wean, attempt=a, plan=plan, keep=keep) for a in attempts if a.end is None])
     before = 0 if given else plan.draws + sum(litter * spent for litter, spent in WEANING)
@@ -136,7 +136,7 @@ def polished(objective: Objective, plan: Plan, crew: Crew, best: Outcome) -> Out
     options = Options(POLISH * plan.options.tolerance, search.limit, plan.options.seed, plan.options.extra)
     end = End(best.local.reason, best.local.converged)
     with suppress(Halt):
-        polish = plan.backend.minimise(search, best.local.u, options)
+        polish = minimised(plan.backend, search, best.local.u, options)
         end = polish if polish.converged and not end.converged else end
     if not np.isfinite(search.best_value):
         return best
@@ -242,7 +242,7 @@ def _options(plan: Plan, attempt: _Attempt) -> Options:
 def _searched(search: Search, u: np.ndarray, plan: Plan, options: Options) -> End | None:
     """Why a search from u ended; None where it may go on, given more evaluations."""
     try:
-        return plan.backend.minimise(search, u, options)
+        return minimised(plan.backend, search, u, options)
     except Halt as halt:
         more = str(halt) == SPENT and search.evaluations < plan.options.max_evaluations
         return None if more else End(str(halt), False)

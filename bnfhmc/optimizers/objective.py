@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Float
 
 from bnfhmc.errors import FailedSolve, InputError, Mistake, nearest
-from bnfhmc.optimizers.box import Box, search_box
+from bnfhmc.optimizers.box import Box, pole_ends, search_box
 from bnfhmc.optimizers.losses import CallableLoss, Loss, PosteriorLoss, Quadratic, Residuals, Returns
 from bnfhmc.optimizers.prior_terms import Rows, curvature, rows_of, width
 from bnfhmc.posterior import Posterior
@@ -38,7 +38,9 @@ class Objective:
     several threads at once unless ``cores = 1``.
     search_space: where to search, as bounds in θ by name; what it does not name has its prior's support.
 
-    ``bounds``: where f may be evaluated, in u: the support, cut to the search space; ends may be infinite.
+    ``bounds``: where f may be evaluated, in u: the support, cut to the search space; ends may be infinite. Where a prior's
+    density is infinite at an end, as of gamma with a shape below one, f has no minimum there, and the bound is where a
+    two-thousandth of the prior's mass lies beyond; ``poles`` names such parameters.
     Raises InputError for no parameters, bounds that hold no interval, and a search space outside of the support.
     """
 
@@ -53,6 +55,8 @@ class Objective:
         search_space: Mapping[str, tuple[float, float]] | None = None,
     ):
         prior = PriorVector(_parameters(parameters))
+        if not callable(fn):
+            raise InputError(Mistake(f"the objective is {type(fn).__name__}", "give a function of θ as a dict by name"))
         self._set(prior, CallableLoss(prior, fn, returns), search_space)
 
     @classmethod
@@ -100,6 +104,11 @@ class Objective:
         if need == "residuals":
             return self.loss.least_squares and self.rows is not None
         return need in self.loss.gives
+
+    @property
+    def poles(self) -> tuple[str, ...]:
+        """The parameters whose prior has an infinite density at an end of its support."""
+        return tuple(p.name for p in self.prior.parameters if np.isfinite(pole_ends(p)).any())
 
     @cached_property
     def box(self) -> Box:
@@ -172,7 +181,11 @@ class Objective:
         if isinstance(theta, Mapping):
             _refuse_names(theta, self.names)
             theta = [theta[n] for n in self.names]
-        values = np.asarray(theta, dtype=float)
+        try:
+            values = np.asarray(theta, dtype=float)
+        except (TypeError, ValueError):
+            raise InputError(Mistake(f"a start is {theta!r:.60}, which is no θ",
+                                     f"give {', '.join(self.names)} as numbers")) from None  # fmt: skip
         if values.shape != (self.dim,):
             raise InputError(Mistake(f"a start has {values.size} values, and there are {self.dim} parameters",
                                      f"in this order: {', '.join(self.names)}"))  # fmt: skip
@@ -190,11 +203,7 @@ class Objective:
         return self.prior.u_from_theta(values)
 
     def _bounds(self) -> Box:
-        lo, hi = self.prior.support
-        lower, upper = np.array(lo), np.array(hi)
-        if self.search_space:
-            box = search_box(self.prior, self.search_space, finite=False)
-            lower, upper = box
+        lower, upper = search_box(self.prior, self.search_space, finite=False)
         for i, u in self._pinned.items():
             lower[i] = upper[i] = u
         return Box(lower, upper)
@@ -211,9 +220,14 @@ def _parameters(parameters: Parameters) -> tuple[Parameter, ...]:
         return tuple(parameters)
     wrong: list[Mistake] = []
     found = []
-    for name, (lower, upper) in parameters.items():
+    for name, bounds in parameters.items():
         try:
-            found.append(make_parameter(name, None, {}, "lin", float(lower), float(upper)))
+            lower, upper = (float(end) for end in bounds)
+        except (TypeError, ValueError):
+            wrong.append(Mistake(f"parameter '{name}': its bounds are {bounds!r:.60}", "give (<lower>, <upper>)"))
+            continue
+        try:
+            found.append(make_parameter(name, None, {}, "lin", lower, upper))
         except InputError as error:
             wrong += error.mistakes
     if wrong:

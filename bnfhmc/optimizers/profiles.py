@@ -18,7 +18,7 @@ import numpy as np
 from jaxtyping import Float
 
 from bnfhmc.errors import InputError, Mistake, nearest
-from bnfhmc.optimizers.backends import BACKENDS
+from bnfhmc.optimizers.backends import BACKENDS, minimised
 from bnfhmc.optimizers.objective import Objective
 from bnfhmc.optimizers.result import FitResult
 from bnfhmc.optimizers.search import Halt, Options, Search
@@ -31,6 +31,7 @@ LEAST, MOST = 1e-4, 5.0  # of a step, in scales of the parameter
 FLAT = 0.1  # of a log posterior unit: a profile that rises less is flat
 BETTER = 1e-2  # below the fit it started from, a profile has found a better one
 POINTS = 60  # on each side
+RISEN, AT_END, FAILED, LONG = "risen", "at the end of its bounds", "no fit further out", "followed no further"
 EVALUATIONS = 300  # a point
 
 
@@ -39,8 +40,9 @@ class Profile:
     """The profile of one parameter, from its lowest to its highest value.
 
     ``theta``, ``u``: its values; ``rise``: f_i − f(û) at each; ``points``: the best u[n, d] there. ``lower``, ``upper``: the
-    interval in θ; None where the profile ends at a bound below the threshold. ``flat``: it rises by less than 0.1 anywhere.
-    ``evaluations``: solves it took. ``sentence``: what it says.
+    interval in θ; None where the profile ends below the threshold. ``flat``: it rises by less than 0.1 up to the ends of the
+    bounds. ``mode``: the index of the fit. ``evaluations``: solves it took. ``ended``: why each side ends. ``sentence``: all of
+    it in words.
     """
 
     name: str
@@ -51,7 +53,9 @@ class Profile:
     lower: float | None
     upper: float | None
     flat: bool
+    mode: int
     evaluations: int
+    ended: tuple[str, str]
     sentence: str
 
 
@@ -67,12 +71,13 @@ class Profiles:
 
 @dataclass(frozen=True, slots=True)
 class _Walk:
-    """One side of a profile: values of u_i in the order walked, f_i, the points, the solves."""
+    """One side of a profile: values of u_i in the order walked, f_i, the points, the solves, why it ended."""
 
     v: tuple[float, ...]
     f: tuple[float, ...]
     points: tuple[tuple[float, ...], ...]
     evaluations: int
+    ended: str
 
 
 def profile_likelihood(
@@ -82,7 +87,7 @@ def profile_likelihood(
     *,
     confidence: float = 0.95,
     cores: int | None = None,
-    store: Path | None = None,
+    store: Path | str | None = None,
 ) -> Profiles:
     """The profiles of some parameters around a fit, on several threads.
 
@@ -95,9 +100,9 @@ def profile_likelihood(
     _check(objective, fit, names, confidence)
     threshold = _half_chi2(confidence)
     sides = [(n, sign) for n in names for sign in (-1, 1)]
-    kept = None if store is None else Store(store, {"profiles_of": fit.u, "log_posterior": fit.log_posterior,
+    kept = None if store is None else Store(Path(store), {"profiles_of": fit.u, "log_posterior": fit.log_posterior,
                                                     "names": objective.names, "confidence": confidence})  # fmt: skip
-    done = {(r["name"], r["sign"]): _walk_of(r["walk"]) for r in kept.finished} if kept else {}
+    done = _done(kept) if kept else {}
     crew = Crew(objective, cores)
 
     def side(own: Objective, name: str, sign: int) -> _Walk:
@@ -127,7 +132,7 @@ def _walked(objective: Objective, fit: FitResult, i: int, sign: int, threshold: 
     scale, top = float(objective.scale[i]), -fit.log_posterior
     sd = float(fit.laplace.sd[i]) if fit.laplace is not None else scale
     step = float(np.clip(0.3 * sd, LEAST * scale, MOST * scale))
-    v, f, points, evaluations = [float(fit.u[i])], [top], [np.array(fit.u)], 0
+    v, f, points, evaluations, failed = [float(fit.u[i])], [top], [np.array(fit.u)], 0, False
     while len(v) < POINTS and f[-1] - top <= threshold and v[-1] != end:
         there = v[-1] + sign * step
         if (end - there) * sign <= 1e-9 * scale:
@@ -138,14 +143,15 @@ def _walked(objective: Objective, fit: FitResult, i: int, sign: int, threshold: 
         if rise > 2.0 * RISE * threshold and step > 2.0 * LEAST * scale:
             step *= 0.5 if np.isfinite(value) else 0.25
             continue
-        if not np.isfinite(value):
+        if failed := not np.isfinite(value):
             break
         v.append(there)
         f.append(value)
         points.append(u)
         if rise < 0.5 * RISE * threshold:
             step = min(2.0 * step, MOST * scale)
-    return _Walk(tuple(v), tuple(f), tuple(tuple(p.tolist()) for p in points), evaluations)
+    ended = RISEN if f[-1] - top > threshold else AT_END if v[-1] == end else FAILED if failed else LONG
+    return _Walk(tuple(v), tuple(f), tuple(tuple(p.tolist()) for p in points), evaluations, ended)
 
 
 def _minimum(objective: Objective, guesses: Sequence[np.ndarray]) -> tuple[np.ndarray, float, int]:
@@ -154,7 +160,7 @@ def _minimum(objective: Objective, guesses: Sequence[np.ndarray]) -> tuple[np.nd
     backend = BACKENDS["gntr" if objective.gives("information") else "lbfgs"]
     try:
         for u0 in guesses:
-            backend.minimise(search, np.clip(u0, *objective.bounds), Options(1e-5, EVALUATIONS, extra=backend.extra))
+            minimised(backend, search, np.clip(u0, *objective.bounds), Options(1e-5, EVALUATIONS, extra=backend.extra))
             if np.isfinite(search.best_value):
                 break
     except Halt:
@@ -177,9 +183,11 @@ def _joined(objective: Objective, fit: FitResult, name: str, below: _Walk, above
     points = np.array([*below.points[:0:-1], *above.points])
     ends = [_crossing(w, -fit.log_posterior, threshold) for w in (below, above)]
     lower, upper = (None if e is None else float(scale.theta_from_u(e)) for e in ends)
-    flat = bool(np.max(rise) < FLAT)
-    return Profile(name, np.asarray(scale.theta_from_u(v)), v, rise, points, lower, upper, flat,
-                   below.evaluations + above.evaluations, _sentence(name, lower, upper, flat))  # fmt: skip
+    ended = below.ended, above.ended
+    flat = bool(np.max(rise) < FLAT) and FAILED not in ended
+    theta = np.asarray(scale.theta_from_u(v))
+    return Profile(name, theta, v, rise, points, lower, upper, flat, len(below.v) - 1, below.evaluations + above.evaluations,
+                   ended, _sentence(name, (lower, upper), flat, ended, (float(theta[0]), float(theta[-1]))))  # fmt: skip
 
 
 def _crossing(walk: _Walk, top: float, threshold: float) -> float | None:
@@ -193,20 +201,41 @@ def _crossing(walk: _Walk, top: float, threshold: float) -> float | None:
     return float(walk.v[k - 1] + (walk.v[k] - walk.v[k - 1]) * (goal - a) / (b - a))
 
 
-def _sentence(name: str, lower: float | None, upper: float | None, flat: bool) -> str:
+def _sentence(
+    name: str, interval: tuple[float | None, float | None], flat: bool, ended: tuple[str, str], reached: tuple[float, float]
+) -> str:
+    lower, upper = interval
     if flat:
         return f"{name} is not identifiable: its profile is flat"
-    if lower is None and upper is None:
+    if lower is not None and upper is not None:
+        return f"{name} is between {lower:.4g} and {upper:.4g}"
+    if ended == (AT_END, AT_END):
         return f"{name} is not identifiable: its profile stays below the threshold on both sides"
-    if lower is None or upper is None:
-        side, end = ("below", f"{upper:.4g}") if lower is None else ("above", f"{lower:.4g}")
-        known = "at most" if lower is None else "at least"
-        return f"{name} is {known} {end}; it has no bound {side} but its prior's"
-    return f"{name} is between {lower:.4g} and {upper:.4g}"
+    known = "has no interval" if upper is None else f"is at most {upper:.4g}"
+    known = known if lower is None else f"is at least {lower:.4g}"
+    sides = zip(("below", "above"), interval, ended, reached, strict=True)
+    return "; ".join([f"{name} {known}", *(_open_side(*side) for side in sides if side[1] is None)])
+
+
+def _open_side(side: str, _: float | None, ended: str, reached: float) -> str:
+    if ended == AT_END:
+        return f"it has no bound {side} but its prior's"
+    why = "where no fit succeeds" if ended == FAILED else "and was followed no further"
+    return f"{side}, its profile ends at {reached:.4g}, {why}"
+
+
+def _done(store: Store) -> dict[tuple[str, int], _Walk]:
+    """The sides that a store holds. Raises InputError for a record that is none."""
+    try:
+        return {(r["name"], r["sign"]): _walk_of(r["walk"]) for r in store.finished}
+    except (KeyError, TypeError, ValueError):
+        wrong = Mistake("it holds what is no side of a profile", "give another file, or delete this one", store.path)
+        raise InputError(wrong) from None
 
 
 def _walk_of(record: Mapping[str, Any]) -> _Walk:
-    return _Walk(tuple(record["v"]), tuple(record["f"]), tuple(tuple(p) for p in record["points"]), int(record["evaluations"]))
+    return _Walk(tuple(record["v"]), tuple(record["f"]), tuple(tuple(p) for p in record["points"]), int(record["evaluations"]),
+                 str(record["ended"]))  # fmt: skip
 
 
 def _half_chi2(confidence: float) -> float:

@@ -53,7 +53,8 @@ class FitResult:
     ``near_best``: how many starts came within 0.1 of the best log posterior. ``history``: of the best start.
     ``standard_errors``: of θ by name, from the Laplace approximation; NaN at a bound. ``undetermined``: what the data leave
     open. ``wall_seconds``: of the clock; ``solve_seconds``: spent in solves, summed over threads. ``random_seed`` repeats the
-    run on any number of cores. ``theta_of_starts``: the best point of each start.
+    run on any number of cores. ``theta_of_starts``: the best point of each start. ``poles``: parameters whose prior has an
+    infinite density at an end of its support, which the search stays off.
     """
 
     names: tuple[str, ...]
@@ -80,6 +81,7 @@ class FitResult:
     solve_seconds: float
     random_seed: int
     theta_of_starts: Float[np.ndarray, "start d"]
+    poles: tuple[str, ...] = ()
 
     @property
     def sentences(self) -> tuple[str, ...]:
@@ -96,6 +98,11 @@ class FitResult:
                         "below the best log posterior")  # fmt: skip
         if self.at_bound:
             said.append(f"at a bound: {', '.join(self.at_bound)}")
+        for name in self.poles:
+            said.append(f"the prior density of {name} is infinite at an end of its support, where the posterior has no mode: "
+                        "the outermost 0.05 % of the prior is left out of the search")  # fmt: skip
+        if self.laplace is not None and self.laplace.log_evidence is not None:
+            said.append(f"log evidence {self.laplace.log_evidence:.6g}, by the Laplace approximation")
         said += [d.sentence for d in self.undetermined]
         if self.failures:
             kinds = ", ".join(f"{count} {kind}" for kind, count in self.failures.items())

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, final
+from typing import Any, NamedTuple, NoReturn, final
 
 import numpy as np
 from jaxtyping import Float
@@ -98,6 +98,7 @@ class Search:
         self.history: list[tuple[int, float]] = []
         self.solve_seconds = 0.0
         self._callback, self.stop = callback, stop
+        self.raised: Exception | None = None  # what ends the search; a backend's package may catch it
 
     @property
     def ended(self) -> bool:
@@ -153,9 +154,9 @@ class Search:
 
     def _counted(self, ask: Callable[[np.ndarray], Any], u: np.ndarray) -> Any:
         if self.ended:
-            raise Halt("interrupted")
+            self._end(Halt("interrupted"))
         if self.evaluations >= self.limit:
-            raise Halt(SPENT)
+            self._end(Halt(SPENT))
         self.evaluations += 1
         began = time.perf_counter()
         try:
@@ -164,6 +165,9 @@ class Search:
             kind = str(failed.kind)
             self.failures[kind] = self.failures.get(kind, 0) + 1
             return None
+        except Exception as error:
+            self.raised = error
+            raise
         finally:
             self.solve_seconds += time.perf_counter() - began
 
@@ -174,8 +178,15 @@ class Search:
             if not self.history or self.history[-1][1] - f > SHOWN:
                 self.history.append((self.evaluations, f))
             self.best_value, self.best_u = f, np.array(u, dtype=float)
-        if self._callback is not None and self._callback(
-            Step(self.start, self.evaluations, self.best_value, self.best_u.copy())
-        ):
-            raise Halt("stopped by the callback")
+        if self._callback is not None:
+            try:
+                over = self._callback(Step(self.start, self.evaluations, self.best_value, self.best_u.copy()))
+            except Exception as error:
+                self._end(error)
+            if over:
+                self._end(Halt("stopped by the callback"))
         return f
+
+    def _end(self, reason: Exception) -> NoReturn:
+        self.raised = reason
+        raise reason

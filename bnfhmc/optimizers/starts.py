@@ -92,10 +92,13 @@ def _improved(objective: Objective, readout: Readout | None, u: np.ndarray) -> C
     return Candidate(*readout.improved(u))
 
 
-def no_start(screened: list[Screened]) -> NoStart:
-    """What to say when no start could be solved at all."""
+def no_start(screened: list[Screened], given: bool = False) -> NoStart:
+    """What to say when no start could be solved at all, neither a draw nor, if `given`, one of the points to start from."""
     failures = sum((s.failures for s in screened), Counter())
     kinds = ", ".join(f"{count} {kind}" for kind, count in failures.most_common())
     tried = sum(s.evaluations for s in screened)
+    if given:
+        return NoStart(f"no start found: all of the {tried} points given failed ({kinds}); start from where the model can be "
+                       "solved, or let the starts be drawn from the prior")  # fmt: skip
     return NoStart(f"no start found: all of {tried} draws from the prior failed ({kinds}); narrow the priors or the bounds to "
                    "where the model can be solved, or loosen the solver's limits")  # fmt: skip

@@ -1,6 +1,7 @@
 """What an interrupted run keeps: one line of JSON for each piece of work that has ended, behind one that says of what run.
 
-A line is written whole or not at all as far as the next reader is concerned: a last one that is cut off is dropped.
+A line is written whole or not at all as far as the next reader is concerned: a last one that is cut off is dropped. The first
+line is there as soon as the file is, so a file without one is somebody else's and is left alone.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ class Store:
     """A file of finished work. ``finished``: the records that it held when it was opened."""
 
     def __init__(self, path: Path, run: Mapping[str, Any]):
-        """Open or begin `path`; `run` says what run it is of. Raises InputError where the file is of another one."""
+        """Open or begin `path`; `run` says what run it is of. Raises InputError where the file is of another one, or none."""
         self.path, self._lock = path, threading.Lock()
         self.finished: list[dict[str, Any]] = []
         wanted = json.loads(json.dumps(plain(run)))
@@ -39,6 +40,8 @@ class Store:
                 self.finished = lines[1:]
                 self._rewrite([lines[0], *self.finished])
                 return
+            if path.stat().st_size:
+                raise InputError(_no_store(path))
         self._rewrite([wanted])
 
     def keep(self, record: Mapping[str, Any]) -> None:
@@ -50,15 +53,33 @@ class Store:
             os.fsync(file.fileno())
 
     def _rewrite(self, records: list[dict[str, Any]]) -> None:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
         whole = self.path.with_name(self.path.name + ".new")
-        whole.write_text("".join(json.dumps(r) + "\n" for r in records), encoding="utf-8")
-        os.replace(whole, self.path)
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            whole.write_text("".join(json.dumps(r) + "\n" for r in records), encoding="utf-8")
+            os.replace(whole, self.path)
+        except OSError as error:
+            wrong = Mistake(f"the starts cannot be kept here: {error.strerror}", "give another file", self.path)
+            raise InputError(wrong) from None
 
 
 def record_of(outcome: Outcome) -> dict[str, Any]:
     """One start as a record."""
     return {"index": outcome.index, "u0": outcome.u0, "value0": outcome.value0, "local": outcome.local}
+
+
+def finished_of(store: Store, starts: int, dim: int) -> list[Outcome]:
+    """The starts that a store holds, of a run with so many and so many parameters. Raises InputError for a record of none."""
+    found = []
+    for k, record in enumerate(store.finished):
+        try:
+            outcome = outcome_of(record)
+        except (KeyError, TypeError, ValueError):
+            raise InputError(_no_store(store.path, k + 2)) from None
+        if not 0 <= outcome.index < starts or outcome.u0.shape != (dim,) or outcome.local.u.shape != (dim,):
+            raise InputError(_no_store(store.path, k + 2))
+        found.append(outcome)
+    return found
 
 
 def outcome_of(record: Mapping[str, Any]) -> Outcome:
@@ -79,12 +100,24 @@ def _number(value: float | None) -> float:
 
 def _records(path: Path) -> list[dict[str, Any]]:
     out = []
-    for line in path.read_text(encoding="utf-8").splitlines():
+    try:
+        lines = path.read_bytes().splitlines()
+    except OSError as error:
+        raise InputError(Mistake(f"cannot be read: {error.strerror}", "give another file", path)) from None
+    for line in lines:
         try:
-            out.append(json.loads(line))
-        except ValueError:
+            record = json.loads(line)
+        except (ValueError, RecursionError):
             break
-    return [r for r in out if isinstance(r, dict)]
+        if not isinstance(record, dict):
+            break
+        out.append(record)
+    return out
+
+
+def _no_store(path: Path, line: int | None = None) -> Mistake:
+    what = "this is no record of a start" if line else "this is no file of an interrupted run, and is not written over"
+    return Mistake(what, "give another file, or delete this one", path, line)
 
 
 def _refuse_other(path: Path, there: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:

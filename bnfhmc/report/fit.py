@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bnfhmc.optimizers.backends import BACKENDS
 from bnfhmc.optimizers.result import FitResult, plain
+from bnfhmc.optimizers.search import SPENT
 from bnfhmc.report.text import print_table, printable
 
 if TYPE_CHECKING:
@@ -82,7 +84,13 @@ def verdict(fit: FitResult) -> str:
     """Whether the best point can be taken for the mode, in a sentence."""
     n = len(fit.starts)
     if not fit.converged:
-        return f"Not converged: the best start ended since {fit.termination}. Type a larger max_evaluations."
+        said = f"Not converged: the best start ended with '{fit.termination}'."
+        if fit.termination != SPENT:
+            return said
+        if BACKENDS[fit.method].spends_all:
+            return (f"{said} {fit.method} knows no other end: see whether another random_seed leads to the same, or type "
+                    f"fit_type = {fit.method}, nelder_mead.")  # fmt: skip
+        return f"{said} Type a larger max_evaluations."
     if n > 1 and fit.near_best == 1:
         return ("Converged, with a remark: one start alone reached the best value, so a better one may have been missed. "
                 f"Type num_starts = {5 * n}.")  # fmt: skip
@@ -130,6 +138,6 @@ def print_profiles(console: Console, profiles: Profiles) -> None:
 
 def _draw(folder: ResultFolder, name: str, figure: Figure) -> None:
     def save(path: Path) -> None:
-        figure.savefig(path, format="png", dpi=120)
+        figure.savefig(path, format="png", dpi=200)
 
     folder.write(name, save)

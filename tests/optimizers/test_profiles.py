@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from bnfhmc.errors import InputError
+from bnfhmc.errors import FailedSolve, InputError
 from bnfhmc.optimizers import Objective, optimize, profile_likelihood
 from bnfhmc.prior import make_parameter
 from tests.optimizers import problems
@@ -35,6 +35,7 @@ def test_a_linear_problem_has_exact_intervals(linear):
                                    atol=1e-3)  # fmt: skip
         assert np.all(np.diff(p.u) > 0) and not p.flat
         assert 8 < len(p.u) < 60
+        assert p.u[p.mode] == fit.u[i] and p.rise[p.mode] == 0.0
 
 
 def test_priors_count_and_confidence_is_chosen():
@@ -80,6 +81,28 @@ def test_failures_end_a_side_and_do_not_stop_the_others():
     fit = optimize(objective, starts=[[0.9, 0.9]], random_seed=1)
     p = profile_likelihood(objective, fit, cores=1).by_name["x"]
     assert p.u.max() <= 1.3 and p.upper is None and p.lower is not None
+    assert p.sentence == f"x is at least {p.lower:.4g}; above, its profile ends at {p.theta[-1]:.4g}, where no fit succeeds"
+
+
+def island(theta):
+    if not 0.4 < theta["x"] < 0.6:
+        raise FailedSolve("solver", "no progress")
+    return np.array([1e-3 * theta["x"]]), np.array([[1e-3]])
+
+
+def test_a_profile_that_failures_end_is_not_called_flat():
+    objective = Objective({"x": (0.0, 1.0)}, island, returns="residuals")
+    p = profile_likelihood(objective, optimize(objective, starts=[[0.5]], random_seed=1), cores=1).by_name["x"]
+    assert not p.flat and p.lower is None and p.upper is None and np.max(p.rise) < 0.1
+    assert p.sentence.startswith("x has no interval; below, its profile ends at 0.4") and "not identifiable" not in p.sentence
+    assert p.ended == ("no fit further out", "no fit further out")
+
+
+def test_a_profile_that_is_long_says_where_it_was_left(monkeypatch):
+    monkeypatch.setattr("bnfhmc.optimizers.profiles.POINTS", 3)
+    posterior = line(*NORMAL)
+    p = profile_likelihood(posterior, optimize(posterior, starts=2, random_seed=1), ["a"]).by_name["a"]
+    assert p.lower is None and p.upper is None and p.ended == ("followed no further", "followed no further")
 
 
 def test_a_better_fit_on_the_way_is_reported():

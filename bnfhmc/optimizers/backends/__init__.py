@@ -18,7 +18,7 @@ from bnfhmc.optimizers.backends import (
     shgo,
     trf,
 )
-from bnfhmc.optimizers.backends.protocol import Backend
+from bnfhmc.optimizers.backends.protocol import Backend, minimised
 
 BACKENDS: Mapping[str, Backend] = {
     "trf": trf.BACKEND,
@@ -35,4 +35,4 @@ BACKENDS: Mapping[str, Backend] = {
     "nevergrad": nevergrad.BACKEND,
 }
 
-__all__ = ["BACKENDS", "Backend"]
+__all__ = ["BACKENDS", "Backend", "minimised"]

@@ -14,9 +14,13 @@ def minimise(search: Search, u0: Float[np.ndarray, " d"], options: Options) -> E
     from scipy.optimize import differential_evolution
 
     lower, upper = search.objective.box
+
+    def f(u: np.ndarray) -> float:  # what lies outside does so by a rounding error
+        return search.value(np.clip(u, lower, upper))
+
     with np.errstate(all="ignore"):
         found = differential_evolution(
-            search.value, np.column_stack([lower, upper]), x0=np.clip(u0, lower, upper), rng=options.seed, polish=False,
+            f, np.column_stack([lower, upper]), x0=np.clip(u0, lower, upper), rng=options.seed, polish=False,
             maxiter=10**9, tol=0.0, atol=max(options.tolerance, 1e-12), init="sobol", **options.extra,
         )  # fmt: skip
     return End("the population agrees" if found.success else str(found.message), bool(found.success))

@@ -14,13 +14,17 @@ def minimise(search: Search, u0: Float[np.ndarray, " d"], options: Options) -> E
     from scipy.optimize import dual_annealing
 
     lower, upper = search.objective.box
+
+    def f(u: np.ndarray) -> float:  # what lies outside does so by a rounding error
+        return search.value(np.clip(u, lower, upper))
+
     with np.errstate(all="ignore"):
         found = dual_annealing(
-            search.value, np.column_stack([lower, upper]), x0=np.clip(u0, lower, upper), rng=options.seed, maxiter=10**9,
+            f, np.column_stack([lower, upper]), x0=np.clip(u0, lower, upper), rng=options.seed, maxiter=10**9,
             maxfun=10**9, minimizer_kwargs={"method": "Nelder-Mead"}, **options.extra,
         )  # fmt: skip
     return End(" ".join(np.atleast_1d(found.message)), bool(found.success))
 
 
-BACKEND = Backend(minimise, needs="value", evaluations=lambda d: 1000 * d + 1000, is_global=True,
+BACKEND = Backend(minimise, needs="value", evaluations=lambda d: 1000 * d + 1000, is_global=True, spends_all=True,
                   extra={"no_local_search": False, "initial_temp": 5230.0, "visit": 2.62})  # fmt: skip

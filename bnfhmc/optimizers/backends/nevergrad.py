@@ -7,7 +7,7 @@ from jaxtyping import Float
 
 from bnfhmc.errors import InputError, Mistake, nearest
 from bnfhmc.optimizers.backends.protocol import Backend, End, need_package
-from bnfhmc.optimizers.search import Options, Search
+from bnfhmc.optimizers.search import SPENT, Options, Search
 
 
 def minimise(search: Search, u0: Float[np.ndarray, " d"], options: Options) -> End:
@@ -34,7 +34,8 @@ def minimise(search: Search, u0: Float[np.ndarray, " d"], options: Options) -> E
         value = search.value(lower + width * np.asarray(candidate.value))
         worst = max(worst, value) if np.isfinite(value) else worst
         chosen.tell(candidate, value if np.isfinite(value) else worst + 1.0)
-    return End("its evaluations are spent", True)
+    return End(SPENT, False)
 
 
-BACKEND = Backend(minimise, needs="value", evaluations=lambda d: 1000 * d + 1000, extra={"optimizer": "TwoPointsDE"})
+BACKEND = Backend(minimise, needs="value", evaluations=lambda d: 1000 * d + 1000, spends_all=True,
+                  extra={"optimizer": "TwoPointsDE"})  # fmt: skip

@@ -31,6 +31,7 @@ class Backend:
     ``needs``: what it asks of f. ``evaluations``: solves a start of d parameters may take by default.
     ``is_global``: it searches the whole box by itself, so one start is enough; it needs a finite box.
     ``continues``: it can be stopped and go on from where it was at little loss.
+    ``spends_all``: it ends with its evaluations and not before.
     ``extra``: its own options with their defaults.
     """
 
@@ -39,7 +40,25 @@ class Backend:
     evaluations: Callable[[int], int]
     is_global: bool = False
     continues: bool = False
+    spends_all: bool = False
     extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+def minimised(backend: Backend, search: Search, u0: Float[np.ndarray, " d"], options: Options) -> End:
+    """What the backend makes of the search from u0.
+
+    Raises what ended the search, `Halt` or whatever the objective or the callback raised, as it was raised: packages catch
+    some exceptions, end as if nothing had happened, or raise another in their place.
+    """
+    search.raised = None
+    try:
+        end = backend.minimise(search, u0, options)
+    except Exception:
+        if search.raised is None:
+            raise
+    if search.raised is not None:
+        raise search.raised
+    return end
 
 
 def need_package(name: str, extra: str) -> Any:

@@ -26,8 +26,12 @@ def minimise(search: Search, u0: Float[np.ndarray, " d"], options: Options) -> E
             "take method = differential_evolution or cma",
         ))  # fmt: skip
     lower, upper = search.objective.box
+
+    def f(u: np.ndarray) -> float:  # what lies outside does so by a rounding error
+        return search.value(np.clip(u, lower, upper))
+
     with np.errstate(all="ignore"):
-        found = shgo(search.value, np.column_stack([lower, upper]), sampling_method="sobol",
+        found = shgo(f, np.column_stack([lower, upper]), sampling_method="sobol",
                      minimizer_kwargs={"method": "Nelder-Mead", "options": {"fatol": options.tolerance, "xatol": 1e-6}},
                      **options.extra)  # fmt: skip
     return End("every minimum of its complex refined" if found.success else str(found.message), bool(found.success))
