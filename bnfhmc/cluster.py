@@ -32,7 +32,7 @@ def on_cluster(problem: Problem, method: str, kept: Checkpoint) -> Callable[...,
     def away(indices: Sequence[int], basins: Sequence[Any], settings: Any) -> Sequence[str]:
         asked = {
             name: getattr(settings, name)
-            for name in ("num_warmup", "num_samples", "metric", "check_gradient", "rtol", "random_seed", "start")
+            for name in ("num_warmup", "num_samples", "metric", "check_gradient", "rtol", "random_seed", "start", "accept_by")
         }
         drawn = encode({"starts": settings.starts, "tuned": settings.tuned, "basins": basins}, None)
         tasks = [told | {"index": i, "asked": asked, **drawn} for i in indices]

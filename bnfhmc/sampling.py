@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 CHECKPOINT = "checkpoint"  # the folder within a result folder that a run goes on from
 
 # Settings that a method takes where they are given, and has defaults for where they are not.
-OPTIONS = ("engine", "metric", "max_tree_depth", "path_length", "time_limit")
+OPTIONS = ("engine", "metric", "max_tree_depth", "path_length", "accept_by", "time_limit")
 STARTS = ("prior", "map")
 OFF_THE_END = 1e-3  # of a prior's mass
 
