@@ -262,7 +262,7 @@ def _value_at(chain: Chain, start: Start) -> float:
 def _take(
     chain: Chain, settings: Settings, point: Point, tuning: Tuning, evaluate: Evaluate, trace: Trace, n: int
 ) -> tuple[Point, Info]:
-    """The next state, written down as draw n of the trace; the acceptance that a step size is tuned by is the kernel's alone."""
+    """The next state, written down as draw n of the trace; a step size is tuned by the acceptance of the kernel alone."""
     failed, kept = chain.host.failed, 1.0
     proposed, info = settings.kernel.step(chain.rng, point, tuning, evaluate)
     if settings.accept_by == "value":

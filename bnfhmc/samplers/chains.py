@@ -88,8 +88,8 @@ def run_chains(
     starts the chains from draws of ``target.sample_start``; "map" climbs from `CLIMBED` of them to the modes and spreads the
     chains around these, every fourth one far out. `starts`: points z for the chains to start from instead, in turn.
     `near_modes`: for "map", what finds points from a seed that the climbs start from instead. `tuned`: what an earlier run has
-    learnt, for the chains in turn. `accept_by`: "value" accepts each draw by log π from a solve for that alone, which makes draws
-    exact whose trajectories were solved less exactly; see `bnfhmc.samplers.kernels.correction`.
+    learnt, for the chains in turn. `accept_by`: "value" accepts each draw by log π from a solve for that alone, which makes
+    draws exact whose trajectories were solved less exactly; see `bnfhmc.samplers.kernels.correction`.
     `time_limit`: seconds after which the run ends with the draws it has. `checkpoint`: where the chains are kept while they
     run; with `resume` they go on from there. `away`: works on the chains elsewhere, with the checkpoint between; None has them
     here.

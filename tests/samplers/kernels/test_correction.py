@@ -156,5 +156,5 @@ def test_what_cannot_be_accepted_by_a_value_is_refused():
 
 
 def test_a_start_without_a_value_is_said():
-    with pytest.raises(RuntimeError, match=r"chain 1: its start can be solved with sensitivities, and fails without \(solver\)"):
+    with pytest.raises(RuntimeError, match=r"chain 1: its start .* fails without \(solver\)"):
         run(Approximate(lambda z: True), "nuts", chains=1)
