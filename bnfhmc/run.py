@@ -11,7 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 from bnfhmc.cores import usable_cores
 from bnfhmc.errors import FailedSolve, InputError, Mistake
-from bnfhmc.sampling import AUTO, CHECKPOINT, METHODS, checkpoint_of, chosen, draw, method_of, near_modes, tunings_of
+from bnfhmc.sampling import (
+    AUTO,
+    CHECKPOINT,
+    METHODS,
+    checkpoint_of,
+    chosen,
+    cluster_of,
+    draw,
+    method_of,
+    near_modes,
+    tunings_of,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -311,8 +322,10 @@ def _inference_data(
     from bnfhmc.report.inference_data import to_inference_data
 
     idata = to_inference_data(posterior, draws, loglik=None, attrs=attrs)
+    cluster = cluster_of(posterior.problem)
+    away = None if cluster is None else cluster.predictions
     try:
-        complete(idata, posterior, draws.z, cores=cores, seed=draws.random_seed)
+        complete(idata, posterior, draws.z, cores=cores, seed=draws.random_seed, away=away)
     except FailedSolve as failure:
         return idata, failure
     return idata, None

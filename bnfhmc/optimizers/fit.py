@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +24,16 @@ from bnfhmc.optimizers.result import NEAR, FitResult, Start
 from bnfhmc.optimizers.search import Callback, Options
 from bnfhmc.optimizers.starts import NoStart
 from bnfhmc.optimizers.store import Store, outcome_of, record_of
-from bnfhmc.optimizers.threads import Crew
+from bnfhmc.optimizers.threads import Crew, Threads
 from bnfhmc.posterior import Posterior
 
 MAP = "map"
 METHODS = (MAP, *BACKENDS)
 STARTS = 20
 DRAWS = 8
+
+# The objective, the relative tolerance of its searches, and the seconds after which a solve is given up → who does them.
+Away = Callable[[Objective, float, float], Crew]
 
 Theta = Mapping[str, float] | Sequence[float]
 
@@ -49,6 +52,7 @@ def optimize(
     options: Mapping[str, Any] | None = None,
     callback: Callback | None = None,
     store: Path | None = None,
+    away: Away | None = None,
 ) -> FitResult:
     """The mode of the posterior as a density of u: the minimum of f(u) = loss(θ(u)) − Σ log p_i(u_i).
 
@@ -64,6 +68,7 @@ def optimize(
     options: the method's own, by name.
     callback: is told of every solve as a `Step`, and ends the run by returning something true.
     store: a file that keeps what has ended; with the same arguments an interrupted run goes on from there.
+    away: those who do the searches elsewhere, for the same result; None has them on threads here.
 
     Raises InputError for arguments that are wrong, NoStart where no start can be solved, MissingTool where a method's package
     is not installed, and whatever a user's function raises.
@@ -82,8 +87,9 @@ def optimize(
     plan = Plan(name, settings, count, draws, seed)
     began = time.perf_counter()
     # a search without gradients looks at differences of values alone, which lose their digits first
-    searched = loosened(objective, 0.0 if backend.needs == "value" else LOOSE)
-    crew = Crew(searched, cores)
+    rtol = 0.0 if backend.needs == "value" else LOOSE
+    searched, seconds = loosened(objective, rtol)
+    crew = Threads(searched, cores) if away is None else away(objective, rtol, seconds)
     kept = Store(store, _run_of(objective, plan, given)) if store is not None else None
     done = [outcome_of(r) for r in kept.finished] if kept else []
     outcomes = multistart.run(
