@@ -70,7 +70,7 @@ MaxTime = Annotated[
 ]  # fmt: skip
 Scheduler = Annotated[
     str | None,
-    typer.Option(metavar="ADDRESS", show_default=False, help="Have the chains on the workers of a dask scheduler."),
+    typer.Option(metavar="ADDRESS", show_default=False, help="Have the work done by the workers of a dask scheduler."),
 ]
 
 
@@ -221,11 +221,11 @@ def resume(
             return bnfhmc.load(path, allow_callable=allow_callable)
 
         if "fit" in fits.record_of(folder):
-            if num_samples or max_time or scheduler:
-                hint = f"type 'bnfhmc resume {folder}' alone"
+            if num_samples or max_time:
+                hint = f"type 'bnfhmc resume {folder}' without --num-samples and --max-time"
                 raise InputError(Mistake("the folder holds a fit, which has no chains", hint, folder))
             console = _console()
-            done = fits.resume(folder, load=load, cores=cores, console=None if quiet else console)
+            done = fits.resume(folder, load=load, scheduler=scheduler, cores=cores, console=None if quiet else console)
             if not _tell_fit(console, done, quiet):
                 raise typer.Exit(ExitCode.NOT_CONVERGED)
             return

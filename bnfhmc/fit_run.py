@@ -106,11 +106,13 @@ def run_fit(
 
 
 def resume(
-    output_dir: Path, *, load: Callable[[Path], Problem] | None = None, cores: int | None = None, console: Console | None = None
-) -> FitOutcome:
+    output_dir: Path, *, load: Callable[[Path], Problem] | None = None, scheduler: str | None = None, cores: int | None = None,
+    console: Console | None = None,
+) -> FitOutcome:  # fmt: skip
     """Go on with the fit in a result folder, wherever it was stopped; it ends as one that was never stopped would have.
 
-    load: reads the file that the fit is of; None takes `bnfhmc.load`. Raises InputError where there is no unfinished fit.
+    load: reads the file that the fit is of; None takes `bnfhmc.load`. scheduler: the address of the dask scheduler whose
+    workers do the searches; None has them here. Raises InputError where there is no unfinished fit.
     """
     if load is None:
         from bnfhmc.read import load as read
@@ -123,7 +125,8 @@ def resume(
         raise InputError(Mistake("the folder holds no fit that says what it is of", hint, output_dir))
     if record.get("status") == "finished":
         raise InputError(Mistake("the fit in this folder is finished", "there is nothing to go on with", output_dir))
-    problem = replace(load(Path(asked["file"])), settings=Settings.model_validate(asked["settings"]))
+    where = {"scheduler": scheduler, "executor": "local" if scheduler is None else "dask"}
+    problem = replace(load(Path(asked["file"])), settings=Settings.model_validate(asked["settings"] | where))
     return run_fit(problem, output_dir, cores=cores, console=console)
 
 
@@ -164,10 +167,14 @@ def _optimized(
 ) -> FitResult:
     from bnfhmc.optimizers import optimize
     from bnfhmc.report.fit import MAP, interrupted_json
+    from bnfhmc.sampling import cluster_of
 
     o = s.optimization
     method = "map" if s.method == PROFILES else s.method
     more: dict[str, Any] = {"tolerance": o.tolerance, "max_evaluations": o.max_evaluations, "draws": o.draws}
+    if objective.posterior is not None:
+        cluster = cluster_of(replace(objective.posterior.problem, settings=s))
+        more |= {} if cluster is None else {"away": cluster.searches}
     try:
         return optimize(
             objective, method, starts=_starts(objective, s), random_seed=s.random_seed, cores=cores, callback=progress.told,

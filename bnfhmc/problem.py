@@ -164,6 +164,7 @@ class Settings(BaseModel):
     metric: Literal["dense", "diagonal"] | None = None
     max_tree_depth: Annotated[int, Field(ge=1, le=20)] | None = None
     path_length: Annotated[float, Field(gt=0)] | None = None
+    accept_by: Literal["gradient", "value"] | None = None
     start: Annotated[str, Field(min_length=1)] = "map"
     warmup_from: Path | None = None
     time_limit: Annotated[float, Field(gt=0)] | None = None

@@ -11,7 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 from bnfhmc.cores import usable_cores
 from bnfhmc.errors import FailedSolve, InputError, Mistake
-from bnfhmc.sampling import AUTO, CHECKPOINT, METHODS, checkpoint_of, chosen, draw, method_of, near_modes, tunings_of
+from bnfhmc.sampling import (
+    AUTO,
+    CHECKPOINT,
+    METHODS,
+    checkpoint_of,
+    chosen,
+    cluster_of,
+    draw,
+    method_of,
+    near_modes,
+    tunings_of,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -55,6 +66,7 @@ def sample(
     metric: str | None = None,
     max_tree_depth: int | None = None,
     path_length: float | None = None,
+    accept_by: str | None = None,
     start: str = "map",
     starts: Sequence[Float[np.ndarray, " d"]] | None = None,
     tuned: Path | None = None,
@@ -74,6 +86,8 @@ def sample(
     metric: "dense" or "diagonal"; None is dense up to a thousand parameters.
     max_tree_depth: of nuts, whose trajectories have at most 2^depth − 1 steps.
     path_length: of hmc, in units of the posterior's width.
+    accept_by: "value" accepts each draw by a solve without sensitivities, where those along the trajectory are less exact
+    (``gradient_rtol``); "gradient", the default, by the solve that the gradient came with.
     start: "map" starts the chains around the modes, every fourth one far out; "prior" from draws of the priors.
     starts: points u for the chains to start from instead, in turn.
     tuned: the result folder of an earlier run, whose step sizes and metrics the chains begin with.
@@ -92,7 +106,7 @@ def sample(
     cores = cores or usable_cores()
     options: dict[str, Any] = {
         "engine": engine, "metric": metric, "max_tree_depth": max_tree_depth, "path_length": path_length,
-        "time_limit": time_limit, "start": start,
+        "accept_by": accept_by, "time_limit": time_limit, "start": start,
         "starts": None if starts is None else [posterior.z_from_u(u) for u in starts],
         "tuned": None if tuned is None else tunings_of(tuned, posterior.names),
     }  # fmt: skip
@@ -308,8 +322,10 @@ def _inference_data(
     from bnfhmc.report.inference_data import to_inference_data
 
     idata = to_inference_data(posterior, draws, loglik=None, attrs=attrs)
+    cluster = cluster_of(posterior.problem)
+    away = None if cluster is None else cluster.predictions
     try:
-        complete(idata, posterior, draws.z, cores=cores, seed=draws.random_seed)
+        complete(idata, posterior, draws.z, cores=cores, seed=draws.random_seed, away=away)
     except FailedSolve as failure:
         return idata, failure
     return idata, None

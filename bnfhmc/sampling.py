@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import numpy as np
     from jaxtyping import Float
 
+    from bnfhmc.cluster import Cluster
     from bnfhmc.posterior import Posterior
     from bnfhmc.problem import Problem
     from bnfhmc.samplers.chains import NearModes
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 CHECKPOINT = "checkpoint"  # the folder within a result folder that a run goes on from
 
 # Settings that a method takes where they are given, and has defaults for where they are not.
-OPTIONS = ("engine", "metric", "max_tree_depth", "path_length", "time_limit")
+OPTIONS = ("engine", "metric", "max_tree_depth", "path_length", "accept_by", "time_limit")
 STARTS = ("prior", "map")
 OFF_THE_END = 1e-3  # of a prior's mass
 
@@ -106,14 +107,21 @@ def draw(
     if used == AUTO:
         used, learnt = (checkpoint.method(), {}) if checkpoint is not None and resumed else chosen(posterior, random_seed, tell)
         options |= learnt
-    if s.executor == "dask" and checkpoint is not None:
-        from bnfhmc.cluster import on_cluster
-
-        options["away"] = on_cluster(posterior.problem, used, checkpoint)
+    if checkpoint is not None and (cluster := cluster_of(posterior.problem)) is not None:
+        options["away"] = cluster.chains(used, checkpoint)
     return method_of(used)(
         posterior, cores=cores, progress=progress, chains=s.chains, num_warmup=s.num_warmup, num_samples=s.num_samples,
         target_accept=s.target_accept, random_seed=random_seed, **options,
     )  # fmt: skip
+
+
+def cluster_of(problem: Problem) -> Cluster | None:
+    """The workers that the settings of the problem name; None where it is worked on here."""
+    if problem.settings.executor != "dask":
+        return None
+    from bnfhmc.cluster import Cluster
+
+    return Cluster(problem)
 
 
 def checkpoint_of(output_dir: Path, problem: Problem | None = None) -> Checkpoint:
@@ -173,6 +181,8 @@ def near_modes(posterior: Posterior, cores: int, tell: Callable[[str], None]) ->
         said = {"tolerance": o.tolerance, "max_evaluations": o.max_evaluations, "draws": o.draws,
                 "search_space": o.search_space}  # fmt: skip
         given: dict[str, Any] = {name: value for name, value in said.items() if value}
+        if (cluster := cluster_of(problem)) is not None:
+            given["away"] = cluster.searches
         try:
             fit = optimize(posterior, starts=o.starts, random_seed=seed, cores=cores, **given)
         except NoStart:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -331,3 +332,11 @@ def closed_form():
         {"A0": 3.0, "k": 0.5, "s": 1.2, "base": 0.1, "growth": 0.4, "hopeless": 0.0, "X()": 7.0},
         frozenset({"X()"}),
     )
+
+
+@pytest.fixture(autouse=True)
+def _signals_are_ours():
+    """bionetgen, which PyBNF imports, takes Ctrl-C when it is imported; a test of an interrupt after that would be of its."""
+    kept = signal.getsignal(signal.SIGINT)
+    yield
+    signal.signal(signal.SIGINT, kept)

@@ -1,4 +1,4 @@
-"""Chains on the workers of a dask scheduler: the same draws as here, though a worker is killed."""
+"""Chains, searches and predictions on the workers of a dask scheduler: the same draws as here, though a worker is killed."""
 
 import os
 import signal
@@ -9,8 +9,12 @@ import numpy as np
 import pytest
 
 import bnfhmc
+from bnfhmc import fit_run as fits
 from bnfhmc import run as runs
 from bnfhmc.errors import InputError
+from bnfhmc.optimizers import store as fits_store
+from bnfhmc.report.quiet_arviz import load_arviz
+from bnfhmc.samplers import executors
 from tests.test_resume import conf, start, z  # noqa: F401
 
 distributed = pytest.importorskip("distributed", reason="dask.distributed of the extra dask is not installed")
@@ -29,14 +33,35 @@ def kill_a_worker(cluster, checkpoint, killed):
     while not list(checkpoint.glob("chain-*.npz")):
         time.sleep(0.01)
     time.sleep(0.2)
+    kill(cluster, killed)
+
+
+def kill(cluster, killed):
     worker = next(iter(cluster.workers.values()))
     killed.append(worker.pid)
     os.kill(worker.pid, signal.SIGKILL)
 
 
+def killed_after_the_first_piece(monkeypatch, cluster, name):
+    """Kill a worker when the first piece of this kind has come back; what was killed."""
+    killed, whole = [], executors.Dask.map
+
+    def map_(self, work, tasks, interrupted, told=executors.nobody):
+        def back(result):
+            if not killed:
+                kill(cluster, killed)
+            told(result)
+
+        return whole(self, work, tasks, interrupted, back if work.__name__ == name else told)
+
+    monkeypatch.setattr(executors.Dask, "map", map_)
+    return killed
+
+
 @pytest.mark.slow
 def test_the_draws_are_the_same_though_a_worker_is_killed(conf, tmp_path, cluster):  # noqa: F811
-    conf.write_text(conf.read_text().replace("num_samples = 60", "num_samples = 1500") + "checkpoint_interval = 0.1\n")
+    longer = conf.read_text().replace("num_samples = 60", "num_samples = 800")
+    conf.write_text(longer + "checkpoint_interval = 0.1\nnum_starts = 4\n")
     start(conf, tmp_path / "here", chains=3)
     killed = []
     killer = threading.Thread(target=kill_a_worker, args=(cluster, tmp_path / "away" / "checkpoint", killed), daemon=True)
@@ -45,6 +70,68 @@ def test_the_draws_are_the_same_though_a_worker_is_killed(conf, tmp_path, cluste
     killer.join(1.0)
     assert killed
     np.testing.assert_array_equal(z(tmp_path / "away"), z(tmp_path / "here"))
+
+
+@pytest.mark.slow
+def test_predictions_are_the_same_though_a_worker_is_killed(conf, tmp_path, cluster, monkeypatch):  # noqa: F811
+    start(conf, tmp_path / "here", num_samples=300)
+    killed = killed_after_the_first_piece(monkeypatch, cluster, "rows_on_worker")
+    start(conf, tmp_path / "away", num_samples=300, executor="dask", scheduler=cluster.scheduler_address)
+    assert killed
+    here, away = (load_arviz().from_netcdf(str(tmp_path / name / "posterior.nc")) for name in ("here", "away"))
+    for group in ("log_likelihood", "posterior_predictive", "prior_predictive"):
+        np.testing.assert_array_equal(away[group]["y"].values, here[group]["y"].values)
+
+
+def fitted(conf, folder, **settings):  # noqa: F811
+    problem = runs.with_settings(bnfhmc.load(conf), method="map", **settings)
+    return fits.run_fit(fits.asked(problem, "map", 6), folder).fit
+
+
+def same_fit(a, b):
+    assert (a.theta, a.log_posterior, a.evaluations, a.failures) == (b.theta, b.log_posterior, b.evaluations, b.failures)
+    for one, other in zip(a.starts, b.starts, strict=True):
+        np.testing.assert_array_equal(one.u, other.u)
+        assert (one.value, one.evaluations, one.reason) == (other.value, other.evaluations, other.reason)
+
+
+@pytest.mark.slow
+def test_a_multistart_is_the_same_though_a_worker_is_killed(conf, tmp_path, cluster, monkeypatch):  # noqa: F811
+    here = fitted(conf, tmp_path / "here")
+    killed = killed_after_the_first_piece(monkeypatch, cluster, "search_on_worker")
+    away = fitted(conf, tmp_path / "away", executor="dask", scheduler=cluster.scheduler_address)
+    assert killed
+    same_fit(away, here)
+
+
+@pytest.mark.slow
+def test_a_fit_that_was_interrupted_goes_on_there(conf, tmp_path, cluster, monkeypatch):  # noqa: F811
+    whole = fitted(conf, tmp_path / "whole")
+    kept, count = fits_store.Store.keep, []
+
+    def keep(self, record):
+        kept(self, record)
+        count.append(None)
+        if len(count) == 2:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(fits_store.Store, "keep", keep)
+        with pytest.raises(KeyboardInterrupt):
+            fitted(conf, tmp_path / "parts", executor="dask", scheduler=cluster.scheduler_address)
+    stored = len((tmp_path / "parts" / fits.STORE).read_text().splitlines()) - 1
+    assert 2 <= stored < 6
+    same_fit(fits.resume(tmp_path / "parts", scheduler=cluster.scheduler_address).fit, whole)
+
+
+@pytest.mark.slow
+def test_a_piece_that_raises_is_raised_here(cluster):
+    with pytest.raises(ZeroDivisionError):
+        executors.Dask(cluster.scheduler_address).map(inverse, [{"x": 1.0}, {"x": 0.0}], lambda: None)
+
+
+def inverse(task):
+    return 1 / task["x"]
 
 
 @pytest.mark.slow

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +25,16 @@ from bnfhmc.optimizers.result import NEAR, FitResult, Start
 from bnfhmc.optimizers.search import Callback, Options, Step
 from bnfhmc.optimizers.starts import NoStart
 from bnfhmc.optimizers.store import Store, finished_of, record_of
-from bnfhmc.optimizers.threads import Crew
+from bnfhmc.optimizers.threads import Crew, Threads
 from bnfhmc.posterior import Posterior
 
 MAP = "map"
 METHODS = (MAP, *BACKENDS)
 STARTS = 20
 DRAWS = 8
+
+# The objective, the relative tolerance of its searches, and the seconds after which a solve is given up → who does them.
+Away = Callable[[Objective, float, float], Crew]
 
 
 def optimize(
@@ -48,6 +51,7 @@ def optimize(
     options: Mapping[str, Any] | None = None,
     callback: Callback | None = None,
     store: Path | str | None = None,
+    away: Away | None = None,
 ) -> FitResult:
     """The mode of the posterior as a density of u: the minimum of f(u) = loss(θ(u)) − Σ log p_i(u_i).
 
@@ -65,6 +69,7 @@ def optimize(
     true.
     store: a file that keeps what has ended; with the same arguments a run that was interrupted, or ended by its callback, goes
     on from there.
+    away: those who do the searches elsewhere, for the same result; None has them on threads here.
 
     Raises InputError for arguments that are wrong, NoStart where no start can be solved, MissingTool where a method's package
     is not installed, and whatever a user's function raises.
@@ -84,8 +89,9 @@ def optimize(
     plan = Plan(name, settings, count, draws, seed)
     began = time.perf_counter()
     # a search without gradients looks at differences of values alone, which lose their digits first
-    searched = loosened(objective, 0.0 if backend.needs == "value" else LOOSE)
-    crew = Crew(searched, cores)
+    rtol = 0.0 if backend.needs == "value" else LOOSE
+    searched, seconds = loosened(objective, rtol)
+    crew = Threads(searched, cores) if away is None else away(objective, rtol, seconds)
     kept = Store(Path(store), _run_of(objective, plan, given)) if store is not None else None
     done = finished_of(kept, plan.starts, objective.dim) if kept else []
 

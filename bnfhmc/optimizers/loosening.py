@@ -20,17 +20,17 @@ TIMES = 200.0  # the price of a usual solve, derivatives included, that a solve 
 DRAWN = 5  # points that say what is usual
 
 
-def loosened(objective: Objective, rtol: float) -> Objective:
-    """A copy of the objective for searches: to the relative tolerance `rtol`, without the points that take far too long.
+def loosened(objective: Objective, rtol: float) -> tuple[Objective, float]:
+    """A copy of the objective for searches, to the relative tolerance `rtol`, and the seconds after which it gives a solve up.
 
-    A solve is given up after a second, or two hundred times the median of five draws from the prior, whichever is longer.
+    These are a second, or two hundred times the median of five draws from the prior, whichever is longer.
     A Python function is left as it is.
     """
     if objective.posterior is None:
-        return objective
+        return objective, np.inf
     quick = objective.loosened(rtol, SECONDS)
     limit = TIMES * float(np.median([_price(quick, u) for u in next(draws(objective, DRAWN, 0))]))
-    return quick if limit <= SECONDS else objective.loosened(rtol, limit)
+    return (quick, SECONDS) if limit <= SECONDS else (objective.loosened(rtol, limit), limit)
 
 
 def _price(objective: Objective, u: np.ndarray) -> float:

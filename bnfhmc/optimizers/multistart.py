@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -103,23 +104,33 @@ def run(
     screened = _screen(objective, plan, crew, waiting, given)
     if not finished and screened and not any(s.candidates for s in screened):
         raise no_start(screened, bool(given))
-    attempts = [_attempt(objective, k, s, crew.stop, callback) for k, s in zip(waiting, screened, strict=True)]
-    crew.do([partial(_wean, attempt=a, plan=plan, keep=keep) for a in attempts if a.end is None])
+    told = _told(callback, crew.stop)
+    attempts = {k: _attempt(objective, k, s, crew.stop, told) for k, s in zip(waiting, screened, strict=True)}
+
+    def moved(attempt: _Attempt) -> None:
+        attempt.search.arrived(told, crew.stop)
+        if attempt.end is not None:
+            keep(attempt.outcome)
+
+    def move(work: Callable[..., _Attempt], running: Iterable[_Attempt], **options: Any) -> None:
+        attempts.update((a.index, a) for a in crew.do([partial(work, attempt=a, plan=plan, **options) for a in running], moved))
+
+    move(_wean, [a for a in attempts.values() if a.end is None])
     before = 0 if given else plan.draws + sum(litter * spent for litter, spent in WEANING)
     for round_ in itertools.count(1):
-        running = [a for a in attempts if a.end is None]
+        running = [k for k, a in attempts.items() if a.end is None]
         if not running:
             break
         limit = plan.options.max_evaluations
         if plan.backend.continues and plan.starts > 1:
             limit = min(limit, before + round_ * ROUND)
-        crew.do([partial(_advance, attempt=a, plan=plan, limit=limit, keep=keep) for a in running])
-        known = [*(a.outcome for a in attempts), *finished.values()]
-        for a in running:
+        move(_advance, [attempts[k] for k in running], limit=limit)
+        known = [*(a.outcome for a in attempts.values()), *finished.values()]
+        for a in (attempts[k] for k in running):
             if a.end is None and _hopeless(a.search, limit, 2 * round_ * ROUND, known):
                 a.end = End(GIVEN_UP, False)
                 keep(a.outcome)
-    finished |= {a.index: a.outcome for a in attempts}
+    finished |= {k: a.outcome for k, a in attempts.items()}
     return [finished[k] for k in range(plan.starts)]
 
 
@@ -154,31 +165,33 @@ def _screen(
 ) -> list[Screened]:
     """What each waiting start may begin from: the point that is given, or the best of its rows of the hypercubes."""
     if given:
-        return crew.do([partial(screen, rows=iter([given[k]]), wanted=1, improve=False) for k in waiting])
-    hypercubes = draws(objective, plan.starts, plan.random_seed)
-    seen: list[np.ndarray] = []
-    lock = threading.Lock()
-
-    def rows(k: int) -> Iterator[np.ndarray]:
-        for j in itertools.count():
-            with lock:
-                while len(seen) <= j:
-                    seen.append(next(hypercubes))
-            yield seen[j][k]
-
-    return crew.do([partial(screen, rows=rows(k), wanted=plan.draws) for k in waiting])
+        return crew.do([partial(screen, rows=[given[k]], wanted=1, improve=False) for k in waiting])
+    return crew.do([partial(_screened, index=k, plan=plan) for k in waiting])
 
 
-def _attempt(
-    objective: Objective, k: int, screened: Screened, stop: threading.Event, callback: Callback | None
-) -> _Attempt:
+def _screened(objective: Objective, index: int, plan: Plan) -> Screened:
+    own = draws(objective, plan.starts, plan.random_seed, slice(index, index + 1))
+    return screen(objective, (u for (u,) in own), plan.draws)
+
+
+def _told(callback: Callback | None, stop: threading.Event) -> Callback | None:
+    """The callback, whose wish to end ends all."""
+    if callback is None:
+        return None
+
     def told(step: Step) -> bool:
-        if callback is not None and callback(step):
+        if callback(step):
             stop.set()
             return True
         return False
 
-    search = Search(objective, limit=0, start=k, callback=told if callback else None, stop=stop)
+    return told
+
+
+def _attempt(
+    objective: Objective, k: int, screened: Screened, stop: threading.Event, told: Callback | None
+) -> _Attempt:
+    search = Search(objective, limit=0, start=k, callback=told, stop=stop)
     search.evaluations, search.failures = screened.evaluations, dict(screened.failures)
     attempt = _Attempt(k, search, list(screened.candidates))
     if not attempt.candidates:
@@ -186,7 +199,7 @@ def _attempt(
     return attempt
 
 
-def _advance(objective: Objective, attempt: _Attempt, plan: Plan, limit: int, keep: Keep) -> None:
+def _advance(objective: Objective, attempt: _Attempt, plan: Plan, limit: int) -> _Attempt:
     """One round of a start, on from its best point that has derivatives."""
     search = attempt.search
     search.objective, search.limit = objective, limit
@@ -194,11 +207,10 @@ def _advance(objective: Objective, attempt: _Attempt, plan: Plan, limit: int, ke
         attempt.end = End(FAILED_START, False)
     else:
         attempt.end = _searched(search, search.base[0], plan, _options(plan, attempt))
-    if attempt.end is not None:
-        keep(attempt.outcome)
+    return attempt
 
 
-def _wean(objective: Objective, attempt: _Attempt, plan: Plan, keep: Keep) -> None:
+def _wean(objective: Objective, attempt: _Attempt, plan: Plan) -> _Attempt:
     """Search shortly from the best draws, somewhat longer from the better half of them, and go on with the best.
 
     A draw that cannot be started from does not count. With a backend that cannot go on from where it was, the first draw that
@@ -230,8 +242,7 @@ def _wean(objective: Objective, attempt: _Attempt, plan: Plan, keep: Keep) -> No
             attempt.end = litter[-1][1] or attempt.end
     else:
         attempt.search, attempt.end = account, End(FAILED_START, False)
-    if attempt.end is not None:
-        keep(attempt.outcome)
+    return attempt
 
 
 def _options(plan: Plan, attempt: _Attempt) -> Options:

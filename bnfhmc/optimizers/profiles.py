@@ -23,7 +23,7 @@ from bnfhmc.optimizers.objective import Objective
 from bnfhmc.optimizers.result import FitResult
 from bnfhmc.optimizers.search import Halt, Options, Search
 from bnfhmc.optimizers.store import Store
-from bnfhmc.optimizers.threads import Crew
+from bnfhmc.optimizers.threads import Threads
 from bnfhmc.posterior import Posterior
 
 RISE = 0.2  # of the threshold: what a step aims at
@@ -103,7 +103,7 @@ def profile_likelihood(
     kept = None if store is None else Store(Path(store), {"profiles_of": fit.u, "log_posterior": fit.log_posterior,
                                                     "names": objective.names, "confidence": confidence})  # fmt: skip
     done = _done(kept) if kept else {}
-    crew = Crew(objective, cores)
+    crew = Threads(objective, cores)
 
     def side(own: Objective, name: str, sign: int) -> _Walk:
         walk = _walked(own, fit, objective.names.index(name), sign, threshold)

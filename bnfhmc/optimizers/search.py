@@ -100,6 +100,17 @@ class Search:
         self._callback, self.stop = callback, stop
         self.raised: Exception | None = None  # what ends the search; a backend's package may catch it
 
+    def __getstate__(self) -> dict[str, Any]:
+        """It travels with what it has found; objective, callback and stop stay where they are."""
+        return self.__dict__ | {"objective": None, "_callback": None, "stop": None}
+
+    def arrived(self, callback: Callback | None, stop: threading.Event) -> None:
+        """Back from elsewhere it is told what it left behind, and tells how far it has come; else nothing happens."""
+        if self.stop is None:
+            self._callback, self.stop = callback, stop
+            if callback is not None and np.isfinite(self.best_value):
+                callback(Step(self.start, self.evaluations, self.best_value, self.best_u.copy()))
+
     @property
     def ended(self) -> bool:
         """Whether the whole run is to end."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -45,9 +45,12 @@ def stream(random_seed: int, start: int, purpose: int) -> np.random.Generator:
     return np.random.default_rng(np.random.SeedSequence(random_seed, spawn_key=(start, purpose)))
 
 
-def draws(objective: Objective, starts: int, random_seed: int) -> Iterator[Float[np.ndarray, "start d"]]:
+def draws(
+    objective: Objective, starts: int, random_seed: int, rows: slice = slice(None)
+) -> Iterator[Float[np.ndarray, "start d"]]:
     """Latin hypercubes of the priors without end: row k of each belongs to start k (McKay, Beckman & Conover 1979).
 
+    `rows`: those that are wanted, the same whatever the others are.
     A parameter with a start density of its own is drawn from that; a search space is drawn from uniformly, in u.
     """
     lower, upper = objective.bounds
@@ -55,7 +58,7 @@ def draws(objective: Objective, starts: int, random_seed: int) -> Iterator[Float
     while True:
         rng = stream(random_seed, round_, DRAWS)
         cells = np.stack([rng.permutation(starts) for _ in range(objective.dim)], axis=1)
-        q = (cells + rng.random((starts, objective.dim))) / starts
+        q = ((cells + rng.random((starts, objective.dim))) / starts)[rows]
         u = np.array([objective.prior.quantile(row) for row in np.clip(q, 1e-12, 1 - 1e-12)])
         for i, p in enumerate(objective.prior.parameters):
             if p.name in objective.search_space:
@@ -67,7 +70,7 @@ def draws(objective: Objective, starts: int, random_seed: int) -> Iterator[Float
 
 
 def screen(
-    objective: Objective, rows: Iterator[Float[np.ndarray, " d"]], wanted: int, improve: bool = True
+    objective: Objective, rows: Iterable[Float[np.ndarray, " d"]], wanted: int, improve: bool = True
 ) -> Screened:
     """The first `wanted` of the rows that can be solved, the best first; if `improve`, with their best read-out."""
     readout = readout_of(objective) if improve else None

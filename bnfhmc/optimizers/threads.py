@@ -6,7 +6,7 @@ import queue
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from typing import TypeVar
+from typing import Protocol, TypeVar, final
 
 from bnfhmc.cores import usable_cores
 from bnfhmc.optimizers.objective import Objective
@@ -14,11 +14,30 @@ from bnfhmc.optimizers.objective import Objective
 T = TypeVar("T")
 
 
-class Crew:
-    """Threads with a clone of the objective each, made when first needed and kept for later work.
+def nobody(result: object) -> None:
+    """Nobody wants to know of a result before the others are there."""
 
-    A piece of work is a function of the objective alone, so that which thread does it changes nothing.
+
+class Crew(Protocol):
+    """Those who work on one objective, each with a copy of their own.
+
+    A piece of work is a function of the objective alone, so that who does it changes nothing. ``stop``: ends every search.
     """
+
+    @property
+    def stop(self) -> threading.Event: ...
+
+    def do(self, work: Sequence[Callable[[Objective], T]], told: Callable[[T], None] = nobody) -> list[T]:
+        """The results in the order of the work, each told of, from any thread, as soon as it is there.
+
+        The first exception, a piece's or the caller's, stops all and is raised.
+        """
+        ...
+
+
+@final
+class Threads:
+    """Threads with a clone of the objective each, made when first needed and kept for later work."""
 
     def __init__(self, objective: Objective, cores: int | None, stop: threading.Event | None = None):
         self.cores = cores or usable_cores()
@@ -27,17 +46,16 @@ class Crew:
         self._free: queue.SimpleQueue[Objective] = queue.SimpleQueue()
         self._made = 0
 
-    def do(self, work: Sequence[Callable[[Objective], T]]) -> list[T]:
-        """The results in the order of the work. The first exception, a thread's or the caller's, stops all and is raised."""
+    def do(self, work: Sequence[Callable[[Objective], T]], told: Callable[[T], None] = nobody) -> list[T]:
         threads = min(self.cores, len(work))
         if threads <= 1:
-            return [one(self._objective) for one in work]
+            return [_told(one(self._objective), told) for one in work]
         while self._made < threads:
             self._free.put(self._objective.clone())
             self._made += 1
         with ThreadPoolExecutor(threads, thread_name_prefix="start") as pool:
             try:
-                futures = [pool.submit(self._one, one) for one in work]
+                futures = [pool.submit(self._one, one, told) for one in work]
                 wait(futures)
             except BaseException:
                 self.stop.set()
@@ -45,12 +63,17 @@ class Crew:
                 raise
         return [future.result() for future in futures]
 
-    def _one(self, work: Callable[[Objective], T]) -> T:
+    def _one(self, work: Callable[[Objective], T], told: Callable[[T], None]) -> T:
         objective = self._free.get()
         try:
-            return work(objective)
+            return _told(work(objective), told)
         except BaseException:
             self.stop.set()
             raise
         finally:
             self._free.put(objective)
+
+
+def _told(result: T, told: Callable[[T], None]) -> T:
+    told(result)
+    return result

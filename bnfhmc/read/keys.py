@@ -34,6 +34,7 @@ SETTINGS = {
     "metric": ("metric", "word"),
     "max_tree_depth": ("max_tree_depth", "whole number"),
     "path_length": ("path_length", "number"),
+    "accept_by": ("accept_by", "word"),
     "start": ("start", "file"),
     "warmup_from": ("warmup_from", "file"),
     "wall_time_fit": ("time_limit", "number"),

@@ -19,8 +19,8 @@ OPTIMIZERS = frozenset(get_args(Optimizer))
 SAMPLERS = frozenset(METHODS.values()) - OPTIMIZERS
 
 # Settings that say something to samplers alone. The number of chains is the number of starts of an optimizer.
-OF_SAMPLERS = ("num_warmup", "num_samples", "target_accept", "engine", "metric", "max_tree_depth", "path_length", "warmup_from",
-               "time_limit", "executor", "scheduler", "checkpoint_interval")  # fmt: skip
+OF_SAMPLERS = ("num_warmup", "num_samples", "target_accept", "engine", "metric", "max_tree_depth", "path_length", "accept_by",
+               "warmup_from", "time_limit", "checkpoint_interval")  # fmt: skip
 OF_PROFILES = ("profile_likelihood_params", "profile_likelihood_confidence")
 
 

@@ -15,7 +15,7 @@ from bnfhmc.posterior import Posterior
 from bnfhmc.problem import Experiment, Series
 from bnfhmc.report.check import words
 from bnfhmc.report.inference_data import log_likelihood, theta_group, u_of_draws
-from bnfhmc.report.predictive import Predictive, predict, prior_draws
+from bnfhmc.report.predictive import Away, Predictive, predict, prior_draws
 
 if TYPE_CHECKING:
     from arviz import InferenceData
@@ -32,16 +32,17 @@ def complete(
     *,
     cores: int | None = None,
     seed: int = 0,
+    away: Away | None = None,
 ) -> InferenceData:
     """Add constant_data, prior, prior_predictive, posterior_predictive and log_likelihood to `idata`, and return it.
 
     z: the draws of the posterior group, in unconstrained coordinates. One solve without sensitivities a draw and experiment
-    gives both log_likelihood and posterior_predictive. Raises FailedSolve where a draw cannot be solved again; the groups of
-    the posterior are then missing.
+    gives both log_likelihood and posterior_predictive; `away` has them done elsewhere. Raises FailedSolve where a
+    draw cannot be solved again; the groups of the posterior are then missing.
     """
     add_constant_data(idata, posterior)
-    add_prior(idata, posterior, cores=cores, seed=seed)
-    add_posterior_predictive(idata, posterior, z, cores=cores, seed=seed)
+    add_prior(idata, posterior, cores=cores, seed=seed, away=away)
+    add_posterior_predictive(idata, posterior, z, cores=cores, seed=seed, away=away)
     return idata
 
 
@@ -52,6 +53,7 @@ def add_posterior_predictive(
     *,
     cores: int | None = None,
     seed: int = 0,
+    away: Away | None = None,
 ) -> None:
     """Add posterior_predictive (``y``, a new measurement; ``mean_y``, the model's value) and log_likelihood over
     (chain, draw, measurement).
@@ -59,7 +61,7 @@ def add_posterior_predictive(
     Where the noise has no new measurement at a draw, because its mean or scale is beyond what can be drawn, both are NaN.
     Raises FailedSolve where the model cannot be solved at a draw.
     """
-    found = predict(posterior, u_of_draws(posterior, z).reshape(-1, posterior.dim), cores=cores, seed=seed)
+    found = predict(posterior, u_of_draws(posterior, z).reshape(-1, posterior.dim), cores=cores, seed=seed, away=away)
     shape, dims = z.shape[:2], ("chain", "draw", "measurement")
     if found.failures:  # a solve, which raises what the solver says of it, or a measurement that cannot be drawn
         loglik = log_likelihood(posterior, z, cores or usable_cores())
@@ -71,15 +73,16 @@ def add_posterior_predictive(
 
 
 def add_prior(
-    idata: InferenceData, posterior: Posterior, *, draws: int = PRIOR_DRAWS, cores: int | None = None, seed: int = 0
-) -> Predictive:
+    idata: InferenceData, posterior: Posterior, *, draws: int = PRIOR_DRAWS, cores: int | None = None, seed: int = 0,
+    away: Away | None = None,
+) -> Predictive:  # fmt: skip
     """Add prior (θ) and prior_predictive over one chain of independent draws, and return the predictions.
 
     prior_predictive holds those draws that could be solved within a minute, under their places in the prior as ``draw``; its
     attribute ``failed_solves`` counts those that could not be solved by kind.
     """
     u = prior_draws(posterior, draws, seed)
-    found = predict(posterior, u, cores=cores, seed=seed, seconds=PRIOR_SECONDS)
+    found = predict(posterior, u, cores=cores, seed=seed, seconds=PRIOR_SECONDS, away=away)
     theta = np.array([posterior.theta_from_u(row) for row in u])[None]
     coords = {"chain": [0], "draw": found.at}
     values = {"y": found.replicated[None], "mean_y": found.predicted[None]}

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -31,6 +32,13 @@ class Drawn(NamedTuple):
     predicted: Float[np.ndarray, " n"]
     replicated: Float[np.ndarray, " n"]
     loglik: Float[np.ndarray, " n"]
+
+
+# A draw, the kind of its failure, or None where there was no time for it.
+Found = Drawn | str | None
+
+# What predicts some rows of u, given the number of the first, and all the rows → what it finds, with posteriors elsewhere.
+Away = Callable[[Callable[..., list[Found]], Float[np.ndarray, "s d"]], list[Found]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,20 +67,19 @@ def predict(
     cores: int | None = None,
     seed: int = 0,
     seconds: float | None = None,
+    away: Away | None = None,
 ) -> Predictive:
     """The predictions at each row of u, from one solve without sensitivities a row and experiment.
 
     ``cores``: used at once, None for all that the process may use. ``seed``: of the new measurements; the same seed
     gives the same ones whatever the number of cores. ``seconds``: after which no further row is begun, None for never; far
-    out in a prior a solve can take as long as the solver lets it.
+    out in a prior a solve can take as long as the solver lets it. ``away``: has the rows solved elsewhere; None solves here.
     """
-    until = np.inf if seconds is None else time.monotonic() + seconds
-
-    def drawn(own: Posterior, index: int) -> Drawn | str | None:
-        late = time.monotonic() > until
-        return None if late else predict_one(own, u[index], np.random.default_rng((seed, index)))
-
-    found = over_draws(posterior, len(u), drawn, cores)
+    until = np.inf if seconds is None else time.time() + seconds
+    if away is None:
+        found = over_draws(posterior, len(u), lambda own, i: _drawn(own, u[i], (seed, i), until), cores)
+    else:
+        found = away(partial(_rows, seed=seed, until=until), u)
     solved = [d for d in found if isinstance(d, Drawn)]
     return Predictive(
         np.array([i for i, d in enumerate(found) if isinstance(d, Drawn)], dtype=int),
@@ -84,6 +91,16 @@ def predict(
         ),
         *_columns(solved, len(posterior.measurements)),
     )
+
+
+def _rows(posterior: Posterior, u: Float[np.ndarray, "s d"], first: int, seed: int, until: float) -> list[Found]:
+    """The predictions at some rows, of which the first has the number `first` among all."""
+    return [_drawn(posterior, row, (seed, first + i), until) for i, row in enumerate(u)]
+
+
+def _drawn(posterior: Posterior, u: Float[np.ndarray, " d"], seed: tuple[int, int], until: float) -> Found:
+    late = time.time() > until
+    return None if late else predict_one(posterior, u, np.random.default_rng(seed))
 
 
 def predict_one(posterior: Posterior, u: Float[np.ndarray, " d"], rng: np.random.Generator) -> Drawn | str:

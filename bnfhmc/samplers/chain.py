@@ -17,9 +17,10 @@ from bnfhmc.samplers.curvature import Curvature
 from bnfhmc.samplers.draws import ChainRecord, Trace
 from bnfhmc.samplers.gradient_check import GradientReport, check_gradient
 from bnfhmc.samplers.host import Host, Tally
+from bnfhmc.samplers.kernels.correction import corrected
 from bnfhmc.samplers.kernels.protocol import Asks, Evaluate, Info, Kernel, Learns, Point, SampleStart, Tuning
 from bnfhmc.samplers.progress import Row
-from bnfhmc.samplers.starts import Start, draw_start, given_start, stream
+from bnfhmc.samplers.starts import NoStart, Start, draw_start, given_start, stream
 from bnfhmc.samplers.target import Target
 
 # Each chain has a stream of random numbers for its start and one for its transitions, and each climb to a mode has one.
@@ -34,7 +35,8 @@ class Settings:
     """What all the chains of a run share.
 
     ``scale``: each parameter's width in z as far as the prior tells it. ``rtol``: the relative tolerance of the
-    target's solver. ``tuned``: what an earlier run has learnt, by chain. The rest as in `run_chains`.
+    target's solver. ``tuned``: what an earlier run has learnt, by chain. ``accept_by``: "value" has draws accepted by log π of
+    its own solve, None by that which came with the gradient. The rest as in `run_chains`.
     """
 
     kernel: Kernel
@@ -48,6 +50,7 @@ class Settings:
     start: Literal["prior", "map"] = "prior"
     starts: tuple[Float[np.ndarray, " d"], ...] = ()
     tuned: tuple[Tuning, ...] = ()
+    accept_by: Literal["value"] | None = None
 
 
 class Progressed(NamedTuple):
@@ -173,6 +176,8 @@ def _begin(chain: Chain, settings: Settings) -> None:
     curvature = start.curvature or point.curvature
     tuning = settings.tuned[chain.index % len(settings.tuned)] if settings.tuned else _first_tuning(kernel, curvature, settings)
     point = kernel.init(chain.rng, point, _spread(chain, start, tuning), chain.host.value)
+    if settings.accept_by == "value":
+        point = point._replace(value=_value_at(chain, start))
     if kernel.learns is Learns.METRIC and kernel.asks is Asks.GRADIENT and not settings.tuned:
         step_size = warmup.reasonable_step_size(chain.host.evaluate, point, tuning, chain.rng)
         tuning = tuning._replace(step_size=step_size)
@@ -208,7 +213,7 @@ def _warm(chain: Chain, at: Progressed, a: warmup.Adaptation, settings: Settings
     learns = kernel.asks is Asks.GRADIENT and kernel.learns is Learns.METRIC and at.warmed % CURVED_EVERY == 0
     curved = kernel.asks is Asks.CURVATURE or learns
     evaluate = _evaluator(chain.host, kernel.asks, curved)
-    point, info = _take(chain, kernel, at.point, at.tuning, evaluate, chain.warm, at.warmed)
+    point, info = _take(chain, settings, at.point, at.tuning, evaluate, chain.warm, at.warmed)
     if kernel.target_accept is not None:
         a = warmup.update(a, point, float(np.mean(info.acceptance_rate)), kernel.target_accept)
         if warmup.at_boundary(a) and not warmup.finished(a, settings.num_warmup):
@@ -236,7 +241,7 @@ def _end_warmup(chain: Chain, at: Progressed, tuning: Tuning, settings: Settings
 def _sample(chain: Chain, at: Progressed, settings: Settings) -> None:
     kernel = settings.kernel
     evaluate = _evaluator(chain.host, kernel.asks, kernel.asks is Asks.CURVATURE)
-    point, _ = _take(chain, kernel, at.point, at.tuning, evaluate, chain.sampled, at.sampled)
+    point, _ = _take(chain, settings, at.point, at.tuning, evaluate, chain.sampled, at.sampled)
     chain.at = at._replace(sampled=at.sampled + 1, point=point)
 
 
@@ -246,14 +251,26 @@ def _evaluator(host: Host, asks: Asks, curved: bool) -> Evaluate:
     return host.evaluate_curved if curved else host.evaluate
 
 
+def _value_at(chain: Chain, start: Start) -> float:
+    """log π at the start, by a solve for that alone."""
+    at = chain.host.value(start.z)
+    if at.status != "ok":
+        raise NoStart(f"chain {chain.index + 1}: its start can be solved with sensitivities, and fails without ({at.status})")
+    return at.logp
+
+
 def _take(
-    chain: Chain, kernel: Kernel, point: Point, tuning: Tuning, evaluate: Evaluate, trace: Trace, n: int
+    chain: Chain, settings: Settings, point: Point, tuning: Tuning, evaluate: Evaluate, trace: Trace, n: int
 ) -> tuple[Point, Info]:
-    """The next state, written down as draw n of the trace."""
-    failed = chain.host.failed
-    point, info = kernel.step(chain.rng, point, tuning, evaluate)
+    """The next state, written down as draw n of the trace; a step size is tuned by the acceptance of the kernel alone."""
+    failed, kept = chain.host.failed, 1.0
+    proposed, info = settings.kernel.step(chain.rng, point, tuning, evaluate)
+    if settings.accept_by == "value":
+        proposed, kept = corrected(chain.rng, point, proposed, chain.host.value)
+    point, logp = proposed, proposed.logp if proposed.value is None else proposed.value
     trace.z[:, n] = point.z
-    stats = info._asdict() | {"lp": point.logp, "step_size": tuning.step_size, "failed": chain.host.failed - failed}
+    stats = info._asdict() | {"lp": logp, "step_size": tuning.step_size, "failed": chain.host.failed - failed}
+    stats["acceptance_rate"] = info.acceptance_rate * kept
     for name, value in stats.items():
         trace.stats[name][:, n] = value
     chain.row.drawn(

@@ -45,7 +45,7 @@ NearModes = Callable[[int], tuple[Sequence[Float[np.ndarray, " d"]], int]]
 SAME = 1e-6
 
 # The settings that a run is told by, besides its kernel.
-ASKED = ("num_warmup", "num_samples", "metric", "random_seed", "start", "starts", "tuned")
+ASKED = ("num_warmup", "num_samples", "metric", "random_seed", "start", "starts", "tuned", "accept_by")
 
 # Climbs to the modes that chains start around: so many at once, until two have reached the highest one, and no more than this.
 CLIMBED, MOST_CLIMBS = 8, 32
@@ -68,6 +68,7 @@ def run_chains(
     starts: Sequence[Float[np.ndarray, " d"]] = (),
     near_modes: NearModes | None = None,
     tuned: Sequence[Tuning] = (),
+    accept_by: Literal["gradient", "value"] = "gradient",
     time_limit: float | None = None,
     checkpoint: Checkpoint | None = None,
     resume: bool = False,
@@ -87,7 +88,8 @@ def run_chains(
     starts the chains from draws of ``target.sample_start``; "map" climbs from `CLIMBED` of them to the modes and spreads the
     chains around these, every fourth one far out. `starts`: points z for the chains to start from instead, in turn.
     `near_modes`: for "map", what finds points from a seed that the climbs start from instead. `tuned`: what an earlier run has
-    learnt, for the chains in turn.
+    learnt, for the chains in turn. `accept_by`: "value" accepts each draw by log π from a solve for that alone, which makes
+    draws exact whose trajectories were solved less exactly; see `bnfhmc.samplers.kernels.correction`.
     `time_limit`: seconds after which the run ends with the draws it has. `checkpoint`: where the chains are kept while they
     run; with `resume` they go on from there. `away`: works on the chains elsewhere, with the checkpoint between; None has them
     here.
@@ -96,13 +98,13 @@ def run_chains(
     target raises an exception ends there, and the others go on; where none is left it is raised as it is. Raises `NoStart` and
     `GradientMismatch`, both before the first draw, and KeyboardInterrupt where no chain has left its warm-up.
     """
-    _check(kernel, target, chains, num_warmup, num_samples, metric, start, random_seed, cores, time_limit)
+    _check(kernel, target, chains, num_warmup, num_samples, metric, start, random_seed, cores, time_limit, accept_by)
     if random_seed is None and resume and checkpoint is not None:
         random_seed = int(checkpoint.asked()["random_seed"])
     seed = int(np.random.SeedSequence().generate_state(1)[0]) if random_seed is None else int(random_seed)
     settings = _settings(
         kernel, target, num_warmup=num_warmup, num_samples=num_samples, metric=metric, check_gradient=check_gradient,
-        rtol=rtol, random_seed=seed, start=start, starts=starts, tuned=tuned,
+        rtol=rtol, random_seed=seed, start=start, starts=starts, tuned=tuned, accept_by=accept_by,
     )  # fmt: skip
     stop = threading.Event()
     seats = [_seat(i, target.clone(), settings, stop) for i in range(chains)]
@@ -173,6 +175,7 @@ def _settings(
     start: Literal["prior", "map"],
     starts: Sequence[Float[np.ndarray, " d"]],
     tuned: Sequence[Tuning],
+    accept_by: str | None = None,
 ) -> Settings:
     return Settings(
         kernel=kernel,
@@ -186,6 +189,7 @@ def _settings(
         start=start,
         starts=tuple(np.asarray(z, dtype=float) for z in starts),
         tuned=tuple(tuned),
+        accept_by="value" if accept_by == "value" else None,
     )
 
 
@@ -354,15 +358,19 @@ def _check(
     random_seed: int | None,
     cores: int | None,
     time_limit: float | None,
+    accept_by: str,
 ) -> None:
     options: dict[str, Any] = {name: getattr(kernel, name, None) for name in ("target_accept", "max_tree_depth")}
     accept, depth = options["target_accept"], options["max_tree_depth"]
     forms = get_args(metrics.Form)
-    unknown = kernel.asks is Asks.CURVATURE and not isinstance(target, Curved)
+    name, unknown = type(kernel).__name__, kernel.asks is Asks.CURVATURE and not isinstance(target, Curved)
     wrong: Sequence[tuple[bool, str]] = [
         (target.dim < 1, "the target has no parameter to sample"),
         (len(target.names) != target.dim, f"the target names {len(target.names)} of its {target.dim} parameters"),
-        (unknown, f"{type(kernel).__name__} needs the Fisher information, and this target has none"),
+        (unknown, f"{name} needs the Fisher information, and this target has none"),
+        (accept_by not in ("gradient", "value"), f"accept_by = {accept_by!r}: gradient or value"),
+        (accept_by == "value" and kernel.asks is Asks.VALUE, f"accept_by = {accept_by!r}: {name} asks for values alone"),
+        (accept_by == "value" and not isinstance(target, Valued), f"accept_by = {accept_by!r}: this target has no value alone"),
         (chains < 1, f"chains = {chains}: at least 1"),
         (num_warmup < 0, f"num_warmup = {num_warmup}: 0 or more"),
         (num_samples < 1, f"num_samples = {num_samples}: at least 1"),

@@ -44,11 +44,12 @@ OF_METHODS: Mapping[str, frozenset[str]] = {
     "max_tree_depth": frozenset({"nuts"}),
     "path_length": frozenset({"hmc"}),
     "metric": frozenset({"nuts", "hmc", "mala", "rwm"}),
+    "accept_by": frozenset({"nuts", "hmc", "mala", "fisher_mala"}),
     "engine": frozenset(METHODS),
 }
 
 # Those that nutpie, which has its own starts, warm-up and metric, cannot take.
-NOT_OF_NUTPIE = ("metric", "warmup_from", "time_limit", "scheduler")
+NOT_OF_NUTPIE = ("metric", "accept_by", "warmup_from", "time_limit", "scheduler")
 
 
 def method_of(kernel: Kernel) -> str:

@@ -28,10 +28,11 @@ def asked(monkeypatch, price):
         return Failure(FailureKind.TIMEOUT, "too long") if price is None else solve(self, *given, **more)
 
     clock = iter(np.arange(1000.0) * (price or 0.0))
-    monkeypatch.setattr(type(model), "loosened", loosened, raising=False)
-    monkeypatch.setattr(type(model), "solve", solved)
+    # A class of its own: Python remembers for good which classes a protocol has once fitted.
+    monkeypatch.setattr(model, "__class__", type("Loose", (type(model),), {"loosened": loosened, "solve": solved}))
     monkeypatch.setattr(loosening.time, "perf_counter", lambda: next(clock))
-    loosening.loosened(Objective.of(posterior), 1e-7)
+    _, seconds = loosening.loosened(Objective.of(posterior), 1e-7)
+    assert seconds == limits[-1][1]
     return limits
 
 
@@ -44,4 +45,4 @@ def test_a_solve_may_take_a_second_or_two_hundred_usual_ones(monkeypatch, price,
 
 def test_a_python_function_is_left_as_it_is():
     objective = problems.rosenbrock()
-    assert loosening.loosened(objective, 1e-7) is objective
+    assert loosening.loosened(objective, 1e-7) == (objective, np.inf)

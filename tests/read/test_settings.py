@@ -65,6 +65,8 @@ def test_methods(folder, fit, method):
     ("mala", "max_tree_depth = 8", "'max_tree_depth = 8' belongs to nuts; delete the line"),
     ("fisher_mala", "metric = dense", "'metric = dense' belongs to hmc and mala and nuts and rwm; delete the line"),
     ("rwm", "engine = nutpie", "'engine = nutpie' is not one that rwm has: own; delete the line"),
+    ("rwm", "accept_by = value", "'accept_by = value' belongs to fisher_mala and hmc and mala and nuts; delete the line"),
+    ("nuts", "accept_by = energy", "'accept_by = energy': it should be 'gradient' or 'value'"),
     ("nuts", "executor = dask", "'executor = dask' says half of it; type both 'executor = dask' and 'scheduler = <address>'"),
     ("nuts", "scheduler = tcp://h:1",
      "'scheduler = tcp://h:1' says half of it; type both 'executor = dask' and 'scheduler = <address>'"),

@@ -18,6 +18,12 @@ def test_results_come_in_the_order_of_the_tasks():
     assert Local(2).map(doubled, [{"x": x} for x in range(5)], lambda: None) == [0, 2, 4, 6, 8]
 
 
+def test_results_are_told_as_they_come():
+    told = []
+    assert Local(2).map(doubled, [{"x": x} for x in range(5)], lambda: None, told.append) == [0, 2, 4, 6, 8]
+    assert sorted(told) == [0, 2, 4, 6, 8]
+
+
 def test_an_exception_is_raised_as_it_is():
     with pytest.raises(ValueError, match="negative"):
         Local(2).map(doubled, [{"x": 1}, {"x": -1}], lambda: None)

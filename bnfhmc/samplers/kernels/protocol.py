@@ -40,13 +40,15 @@ class Learns(Enum):
 class Point(NamedTuple):
     """Where a chain is: z[d] with log π and what else was evaluated there; an ensemble has z[walker, d] and logp[walker].
 
-    ``grad``: empty where the kernel asks for none; ``curvature``: None where the target was not asked for it.
+    ``grad``: empty where the kernel asks for none; ``curvature``: None where the target was not asked for it; ``value``: log π
+    by a solve for that alone, where draws are accepted by that, else None.
     """
 
     z: np.ndarray
     logp: float | Float[np.ndarray, " walker"]
     grad: np.ndarray
     curvature: Curvature | None = None
+    value: float | None = None
 
     @classmethod
     def at(cls, z: Float[np.ndarray, " d"], evaluation: Evaluation | CurvedEvaluation) -> Point:

@@ -25,9 +25,19 @@ def run(target, z, r, tuning, steps):
     return phase
 
 
+def wrong():
+    """A field that is the gradient of nothing, the same at every visit."""
+    turned = np.array([[0.9, 0.4], [-0.4, 0.9]])
+    return targets.Altered(targets.banana(), lambda z, at: at._replace(grad=turned @ at.grad + np.floor(3 * z)))
+
+
+FIELDS = {"gradient": targets.banana, "another field": wrong}
+
+
+@pytest.mark.parametrize("field", FIELDS)
 @pytest.mark.parametrize("metric", METRICS)
-def test_turned_round_it_comes_back(metric):
-    target, tuning, z, r = targets.banana(), Tuning(0.07, METRICS[metric]), [0.3, -0.4], [1.1, -0.6]
+def test_turned_round_it_comes_back(metric, field):
+    target, tuning, z, r = FIELDS[field](), Tuning(0.07, METRICS[metric]), [0.3, -0.4], [1.1, -0.6]
     end = run(target, z, r, tuning, 40)
     assert np.abs(end.z - z).max() > 0.1
     back = reversed_(end)
@@ -37,9 +47,10 @@ def test_turned_round_it_comes_back(metric):
     np.testing.assert_allclose(-back.r, r, atol=1e-12)
 
 
+@pytest.mark.parametrize("field", FIELDS)
 @pytest.mark.parametrize("metric", METRICS)
-def test_it_keeps_the_volume_of_phase_space(metric):
-    target, tuning, x, h = targets.banana(), Tuning(0.2, METRICS[metric]), np.array([0.3, -0.4, 1.1, -0.6]), 1e-6
+def test_it_keeps_the_volume_of_phase_space(metric, field):
+    target, tuning, x, h = FIELDS[field](), Tuning(0.2, METRICS[metric]), np.array([0.3, -0.4, 1.1, -0.6]), 1e-6
 
     def flow(x):
         end = run(target, x[:2], x[2:], tuning, 5)
