@@ -96,6 +96,8 @@ def test_more_draws_are_added_to_a_finished_run(conf, tmp_path):
     outcome = runs.resume(tmp_path / "out", num_samples=100, quiet=True)
     assert outcome.summary.names == ("k", "A0", "s")
     np.testing.assert_array_equal(z(tmp_path / "out")[:, :40], first)
+    stats = load_arviz().from_netcdf(str(tmp_path / "out" / "posterior.nc")).sample_stats
+    assert (stats["seconds"] > 0).all() and (stats["solver_steps"] >= 5 * stats["n_steps"]).all()
     start(conf, tmp_path / "long", num_samples=100)
     np.testing.assert_array_equal(z(tmp_path / "out"), z(tmp_path / "long"))
     assert json.loads((tmp_path / "out" / "run.json").read_text())["configuration"]["num_samples"] == 100

@@ -250,10 +250,14 @@ def _take(
     chain: Chain, kernel: Kernel, point: Point, tuning: Tuning, evaluate: Evaluate, trace: Trace, n: int
 ) -> tuple[Point, Info]:
     """The next state, written down as draw n of the trace."""
-    failed = chain.host.failed
+    host, walkers = chain.host, len(trace.z)
+    failed, steps, began = host.failed, host.solver_steps, time.perf_counter()
     point, info = kernel.step(chain.rng, point, tuning, evaluate)
     trace.z[:, n] = point.z
-    stats = info._asdict() | {"lp": point.logp, "step_size": tuning.step_size, "failed": chain.host.failed - failed}
+    stats = info._asdict() | {
+        "lp": point.logp, "step_size": tuning.step_size, "failed": host.failed - failed,
+        "seconds": (time.perf_counter() - began) / walkers, "solver_steps": (host.solver_steps - steps) / walkers,
+    }  # fmt: skip
     for name, value in stats.items():
         trace.stats[name][:, n] = value
     chain.row.drawn(
