@@ -18,7 +18,7 @@ from tests.report.finished import draws, problem, study
 HOSTILE = ("$\\frac{1}$", "<script>alert(1)</script>", "s" * 200)
 POSTERIOR = Posterior(problem())
 STUDY = study(POSTERIOR, draws(POSTERIOR, diverging=[(0, 3), (2, 9)]))
-EXPECTED = {"fit": 3, "prior": 3, "constraints": 0}
+EXPECTED = {"fit": 3, "prior": 3, "constraints": 0, "waterfall": 0, "profile": 0}
 
 
 @pytest.mark.parametrize("kind", plots.KINDS)
@@ -126,6 +126,9 @@ def test_waterfall_and_profile():
     ax = plots.plot_waterfall(np.array([3.0, 1.0, np.inf, 1.05, 8.0]))
     filled = ax.lines[1].get_ydata()
     np.testing.assert_allclose(filled, [0.0, 0.05])
+    ax = plots.plot_waterfall(np.array([3.0, 1.0, np.inf, 1.05, 8.0]), converged=np.array([True, True, True, False, False]))
+    assert [line.get_label() for line in ax.lines[1:]] == ["within 0.1 of the best (1)", "elsewhere (1)", "not at rest (2)"]
+    np.testing.assert_allclose(ax.lines[3].get_ydata(), [0.05, 7.0])
     u = np.linspace(-1, 1, 9)
     ax = plots.plot_profile(STUDY.parameters[0], u, u**2 + 3, (0.0, 3.0))
     np.testing.assert_allclose(ax.lines[0].get_ydata(), u**2)
