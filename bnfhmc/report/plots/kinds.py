@@ -30,11 +30,13 @@ SETTLING = 6  # parameters whose estimates are followed
 def pictures(study: Study | FitStudy, kind: str, *, units: Units | None = None, png: bool = False) -> Iterator[Picture]:
     """Every picture of a kind; none where the run has nothing for it to show.
 
-    Raises InputError for an unknown kind, and for one that needs draws where the study is that of a fit.
+    ``units``: of times, doses and series by name, in the place of those that the configuration gives. Raises InputError for an
+    unknown kind, and for one that needs draws where the study is that of a fit.
     """
     check_kind(kind, study)
     with styled():
-        yield from finish(kind, KINDS[kind](study, units or {}), png)
+        said = {**study.posterior.problem.settings.axis_units, **(units or {})}
+        yield from finish(kind, KINDS[kind](study, said), png)
 
 
 def save_pictures(study: Study | FitStudy, kind: str, folder: Path, *, units: Units | None = None) -> list[Path]:
