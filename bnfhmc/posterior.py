@@ -53,6 +53,7 @@ class Posterior:
     def __init__(self, problem: Problem, threads: int = 1):
         self.problem, self.threads = problem, threads
         self.names = problem.names
+        self._solvers: list[Model] = [*problem.models.values()]
         self.prior = PriorVector(problem.parameters)
         self._likelihoods: list[Any] = [*self._replica(problem.models)]
         self._batches = batches(problem.experiments)
@@ -74,6 +75,12 @@ class Posterior:
     def rtol(self) -> float:
         """The loosest relative tolerance of a model's solver: what a difference quotient of the loss has to stay above."""
         return max((m.rtol for m in self.problem.models.values()), default=1e-12)
+
+    @property
+    def solver_steps(self) -> float:
+        """Steps that the integrators of its models have taken so far, in solves that did not fail; NaN where none counts."""
+        counted = [steps for m in self._solvers if (steps := getattr(m, "solver_steps", None)) is not None]
+        return float(sum(counted)) if counted else np.nan
 
     @property
     def least_squares(self) -> bool:
@@ -242,8 +249,9 @@ class Posterior:
 
     def _solve_at_once(self, theta: Mapping[str, float], gradient: bool) -> list[Any] | Failure:
         if self._pool is None:
-            others = [self._replica(self._cloned_models()) for _ in range(min(self.threads, len(self._batches)) - 1)]
-            self._pool = Pool([self.experiments, *others], self._batches)
+            clones = [self._cloned_models() for _ in range(min(self.threads, len(self._batches)) - 1)]
+            self._solvers += [model for models in clones for model in models.values()]
+            self._pool = Pool([self.experiments, *map(self._replica, clones)], self._batches)
         solved = self._pool.solve(theta, gradient)
         if isinstance(solved, Failure) or self.problem.target is None:
             return solved

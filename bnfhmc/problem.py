@@ -148,7 +148,7 @@ class Settings(BaseModel):
     """How to run: what a configuration says besides the problem itself.
 
     ``then``: methods that run after the first, each from what the one before it has found. ``start``: where a run starts:
-    "prior", "map", or a file of an earlier run.
+    "prior", "map", or a file of an earlier run. ``axis_units``: what pictures say of times, doses and series, by name.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -176,6 +176,7 @@ class Settings(BaseModel):
     rtol: Annotated[float, Field(gt=0, lt=1)] = 1e-8
     atol: Annotated[float, Field(gt=0)] = 1e-8
     sensitivity_fallback: Literal["warn", "error", "ignore"] = "warn"
+    axis_units: dict[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True)

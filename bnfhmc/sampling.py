@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from jaxtyping import Float
 
     from bnfhmc.cluster import Cluster
+    from bnfhmc.optimizers import FitResult
     from bnfhmc.posterior import Posterior
     from bnfhmc.problem import Problem
     from bnfhmc.samplers.chains import NearModes
@@ -101,7 +102,8 @@ def draw(
     options: dict[str, Any] = {name: value for name in OPTIONS if (value := getattr(s, name)) is not None}
     options |= {} if checkpoint is None else {"checkpoint": checkpoint, "resume": resumed}
     options |= checkpoint.told() if checkpoint is not None and resumed else beginnings(posterior)
-    if s.start == "map" and (found := near_modes(posterior, cores, tell)) is not None:
+    keep = _keeper(checkpoint, resumed)
+    if s.start == "map" and (found := near_modes(posterior, cores, tell, keep)) is not None:
         options["near_modes"] = found
     used: str = s.method
     if used == AUTO:
@@ -165,8 +167,10 @@ def _learnt(posterior: Posterior) -> dict[str, Any]:
     return {} if s.warmup_from is None else {"tuned": tunings_of(s.warmup_from, posterior.names)}
 
 
-def near_modes(posterior: Posterior, cores: int, tell: Callable[[str], None]) -> NearModes | None:
-    """A multistart of the optimizers, which finds points z near the modes from a seed.
+def near_modes(
+    posterior: Posterior, cores: int, tell: Callable[[str], None], keep: Callable[[FitResult], None] = lambda fit: None
+) -> NearModes | None:
+    """A multistart of the optimizers, which finds points z near the modes from a seed; `keep` is given the fit.
 
     None where the objective is no simulation, which leaves it to the climbs of the samplers.
     """
@@ -189,9 +193,27 @@ def near_modes(posterior: Posterior, cores: int, tell: Callable[[str], None]) ->
             return [], 0  # the climbs try other draws, and say what they meet
         for sentence in fit.sentences:
             tell(sentence)
+        keep(fit)
         return [_inside(posterior, basin.u) for basin in fit.basins], fit.gradients
 
     return found
+
+
+def _keeper(checkpoint: Checkpoint | None, resumed: bool) -> Callable[[FitResult], None]:
+    """What keeps the multistart beside the chains; that of a run which was here before goes."""
+    if checkpoint is None:
+        return lambda fit: None
+    path = checkpoint.folder / "map.json"
+    if not resumed:
+        path.unlink(missing_ok=True)
+
+    def keep(fit: FitResult) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.name}")
+        temporary.write_text(fit.to_json() + "\n", encoding="utf-8")
+        temporary.replace(path)
+
+    return keep
 
 
 def _inside(posterior: Posterior, u: Float[np.ndarray, " d"]) -> Float[np.ndarray, " d"]:

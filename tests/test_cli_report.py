@@ -17,6 +17,7 @@ from bnfhmc.posterior import Posterior
 from bnfhmc.report import doctor
 from tests.report.finished import draws, laplace, problem, write_run
 from tests.report.test_calibrate import exact, linear
+from tests.report.test_fitted import write_finished_fit
 
 POSTERIOR = Posterior(problem())
 RUN = draws(POSTERIOR)
@@ -122,6 +123,39 @@ def test_plot(folder):
 def test_plot_of_what_the_run_has_not(folder):
     result = invoke("plot", folder, "constraints")
     assert result.exit_code == 0 and "this run has no constraints" in result.stderr and not result.stdout
+
+
+def test_plot_and_summary_of_a_fit():
+    write_finished_fit(Path("fitted"))
+    result = invoke("plot", "fitted", "waterfall", "profile", "-o", "pictures")
+    assert result.exit_code == 0 and result.stdout.split() == [
+        f"pictures/{kind}.{suffix}" for kind in ("waterfall", "profile") for suffix in ("svg", "png")
+    ]
+    said = invoke("summary", "fitted")
+    assert said.exit_code == 0 and "standard error" in said.stdout and "Converged." in said.stdout
+    record = json.loads(invoke("summary", "fitted", "--json").stdout)
+    assert record["converged"] and record["parameters"]["k"]["best"] == pytest.approx(0.4, rel=0.1)
+    for verb in ("report", "predict"):
+        refused = invoke(verb, "fitted")
+        assert refused.exit_code == 2 and "holds a fit, which has no draws; type 'bnfhmc plot fitted'" in refused.stderr
+
+
+def test_a_folder_of_stages_names_them(folder):
+    folder.rename("chain")
+    write_run(Path("chain") / "2_nuts", POSTERIOR, RUN)
+    Path("chain/run.json").unlink()
+    assert "chain: holds no run.json; type one of the folders in it: 2_nuts" in invoke("report", "chain").stderr
+
+
+def test_a_run_that_was_ended_early_has_a_report_and_one_that_was_stopped_is_to_be_resumed(folder):
+    record = json.loads((folder / "run.json").read_text())
+    (folder / "run.json").write_text(json.dumps({**record, "status": "unfinished", "ended_by": "interrupted"}))
+    assert invoke("summary", folder).exit_code == 0
+    (folder / "run.json").write_text(json.dumps({**record, "status": "unfinished"}))
+    assert "if it was stopped, type 'bnfhmc resume out'" in invoke("summary", folder).stderr
+    (folder / "run.json").unlink()
+    (folder / "checkpoint").mkdir()
+    assert "if it was stopped, type 'bnfhmc resume out'" in invoke("report", folder).stderr
 
 
 def test_predict(folder):

@@ -96,6 +96,8 @@ def test_more_draws_are_added_to_a_finished_run(conf, tmp_path):
     outcome = runs.resume(tmp_path / "out", num_samples=100, quiet=True)
     assert outcome.summary.names == ("k", "A0", "s")
     np.testing.assert_array_equal(z(tmp_path / "out")[:, :40], first)
+    stats = load_arviz().from_netcdf(str(tmp_path / "out" / "posterior.nc")).sample_stats
+    assert (stats["seconds"] > 0).all() and (stats["solver_steps"] >= 5 * stats["n_steps"]).all()
     start(conf, tmp_path / "long", num_samples=100)
     np.testing.assert_array_equal(z(tmp_path / "out"), z(tmp_path / "long"))
     assert json.loads((tmp_path / "out" / "run.json").read_text())["configuration"]["num_samples"] == 100
@@ -251,3 +253,14 @@ def test_auto_takes_what_a_pilot_finds_fastest_and_says_why(conf, tmp_path, monk
     monkeypatch.setattr(sampling, "chosen", None)  # no second pilot, which might choose otherwise
     runs.resume(tmp_path / "out", num_samples=60, quiet=True)
     np.testing.assert_array_equal(z(tmp_path / "out")[:, :40], first)
+
+
+def test_the_search_for_the_mode_is_kept_with_the_chains(conf, tmp_path):
+    start(conf, tmp_path / "out")
+    found = json.loads((tmp_path / "out" / "checkpoint" / "map.json").read_text())
+    assert found["names"] == ["k", "A0", "s"] and len(found["starts"]) == 20
+    runs.resume(tmp_path / "out", num_samples=80, quiet=True)
+    assert json.loads((tmp_path / "out" / "checkpoint" / "map.json").read_text()) == found
+    other = runs.with_settings(bnfhmc.load(conf), start="prior")
+    runs.run(other, tmp_path / "out", overwrite=True, quiet=True)
+    assert not (tmp_path / "out" / "checkpoint" / "map.json").exists()  # that run started from no mode

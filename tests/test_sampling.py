@@ -34,10 +34,12 @@ def test_the_multistart_of_a_sampler_is_run_as_the_configuration_says(monkeypatc
 
 def test_points_near_the_modes_are_the_basins_of_the_multistart():
     posterior = problems.known_sigma()
-    points, gradients = near_modes(posterior, 1, lambda said: None)(1)
+    kept = []
+    points, gradients = near_modes(posterior, 1, lambda said: None, kept.append)(1)
     fit = bnfhmc.optimize(posterior, random_seed=1)
     np.testing.assert_allclose(posterior.u_from_z(points[0]), fit.u, rtol=1e-6)
     assert gradients == fit.gradients > 0
+    np.testing.assert_array_equal(kept[0].u, fit.u)
 
 
 def test_a_mode_at_the_end_of_a_prior_is_moved_to_where_the_density_has_a_slope():

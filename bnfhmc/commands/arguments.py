@@ -36,7 +36,8 @@ FromConf = Annotated[
 Unit = Annotated[
     list[str] | None,
     typer.Option("--unit", metavar="NAME=UNIT", show_default=False,
-                 help="What the axes say, such as time=h or a column of the data; may be repeated."),
+                 help="What the axes say, such as time=h or a column of the data, in the place of axis_units of CONF; may be "
+                      "repeated."),
 ]  # fmt: skip
 
 

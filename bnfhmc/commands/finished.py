@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 def summary(folder: Folder, as_json: AsJson = False, debug: Debug = False) -> None:
-    """Print the estimates and the verdict of a run.
+    """Print the estimates and the verdict of a run, or the best point of a fit and what is to be said of it.
 
     \b
     Example:
@@ -43,6 +43,7 @@ def summary(folder: Folder, as_json: AsJson = False, debug: Debug = False) -> No
     """
     with exit_codes(debug):
         from bnfhmc.report import verbs
+        from bnfhmc.report.fitted import print_best
         from bnfhmc.report.summary import print_summary
 
         with speaking_to_stderr(as_json):
@@ -50,9 +51,15 @@ def summary(folder: Folder, as_json: AsJson = False, debug: Debug = False) -> No
         if as_json:
             print_record(verbs.summary_record(found))
         else:
-            print_summary(console(), found.summary)
-            tell(str(found.verdict))
-        if not found.verdict.converged:
+            if isinstance(found, verbs.SummarizedFit):
+                print_best(console(), found.fitted)
+                for sentence in found.sentences:
+                    tell(sentence)
+            else:
+                print_summary(console(), found.summary)
+                tell(str(found.verdict))
+        converged = found.converged if isinstance(found, verbs.SummarizedFit) else found.verdict.converged
+        if not converged:
             raise typer.Exit(ExitCode.NOT_CONVERGED)
 
 
@@ -110,8 +117,8 @@ def plot(
     kinds: Annotated[
         list[str] | None,
         typer.Argument(metavar="[KIND...]", show_default=False, autocompletion=_kinds,
-                       help="fit, prior, trace, marginals, pair, forest, energy, convergence, loo-pit, pareto-k or "
-                            "constraints. [default: all of them]"),
+                       help="fit, prior, trace, marginals, pair, forest, energy, convergence, loo-pit, pareto-k, "
+                            "constraints, waterfall or profile; of a fit, fit, waterfall or profile. [default: all of them]"),
     ] = None,
     output_dir: Annotated[
         Path | None,
@@ -124,7 +131,7 @@ def plot(
     allow_callable: AllowCallable = False,
     debug: Debug = False,
 ) -> None:  # fmt: skip
-    """Write pictures of a run as SVG and PNG.
+    """Write pictures of a run, or of a fit, as SVG and PNG.
 
     \b
     Example:

@@ -126,6 +126,7 @@ class ExperimentLikelihood:
             weight += np.bincount(cells, d_noise[name][rows], minlength=weight.size)
         return float(loss.sum())
 
+    @np.errstate(all="ignore")  # what overflows shows as an entry that is not finite
     def residuals(self, prediction: Prediction) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, "n d"]]:
         """ρ[n] and ∂ρ/∂θ[n, d], the columns of estimated noise parameters included; their normaliser is not in ½‖ρ‖²."""
         theta, observed = prediction
@@ -142,6 +143,7 @@ class ExperimentLikelihood:
             J[g.at] = J_g
         return rho, J
 
+    @np.errstate(all="ignore")
     def fisher(self, prediction: Prediction) -> Float[np.ndarray, "d d"]:
         """Expected information Σ κ s sᵀ with s = ∂pred/∂θ, plus the block of the estimated noise parameters."""
         theta, observed = prediction

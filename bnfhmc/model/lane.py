@@ -35,7 +35,8 @@ class Lane:
     """Runs that set the same quantities and have the same columns. Lanes are never shared, so no value lingers in another.
 
     ``simulator`` has the columns in the order parameters, then amounts; ``units``: reported amount per solver concentration
-    of each species; ``public``: why bngsim's own `run` has to be taken, empty where it has not.
+    of each species; ``public``: why bngsim's own `run` has to be taken, empty where it has not; ``steps``: that the solver has
+    taken in the runs that did not fail.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class Lane:
         self.order = None if ordered == columns else np.array([ordered.index(c) for c in columns])
         self.per_unit = np.array([1.0 / units[c] for c in by_amount])
         self._plans, self._why_public = plans, public
+        self.steps = 0
         self._core = core = self.model._core
         species, index = list(core.species_names), list(core.param_names)
         self._seeded = tuple((n, species.index(n), 1.0 / unit) for n, unit in self.amounts)
@@ -138,7 +140,7 @@ class Lane:
             core.set_concentration(name, values[name] / unit)
         feed.start(self._declared(seeds))
         feed.cross((float(times[0]), float(times[-1])))
-        return Run(feed.direct.run(times))
+        return self._counted(Run(feed.direct.run(times)))
 
     def _declared(self, seeds: Seeds | None) -> list[Row]:
         """∂x(0)/∂p of the species that are set."""
@@ -164,7 +166,11 @@ class Lane:
             sample_times=times.tolist(), rtol=limits.rtol, atol=limits.atol, max_steps=limits.max_steps,
             timeout=limits.timeout_s,
         )  # fmt: skip
-        return Run(result._core, result)
+        return self._counted(Run(result._core, result))
+
+    def _counted(self, run: Run) -> Run:
+        self.steps += run.arrays.solver_stats.n_steps
+        return run
 
     def _proved(self, feed: Feed, values: Mapping[str, float], times: np.ndarray, seeds: Seeds | None) -> Run:
         """Both ways, the first time of its kind: where they differ, bngsim's own run is taken from there on."""

@@ -85,6 +85,11 @@ class Network:
         return max(self.tolerances.rtol, self.tolerances.gradient_rtol or 0.0)
 
     @property
+    def solver_steps(self) -> int:
+        """Steps that the integrator has taken so far, in the solves that did not fail."""
+        return sum(lane.steps for lane in self._lanes.values()) + (self._armed.solver_steps if self._armed is not None else 0)
+
+    @property
     def triggers(self) -> tuple[Expression, ...]:
         """The conditions that its events fire at."""
         return tuple(condition(text) for text in trigger_texts(self.source))

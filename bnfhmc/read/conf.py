@@ -24,7 +24,7 @@ from bnfhmc.read.optimization import check_names
 from bnfhmc.read.parameters import Declared, read_parameters
 from bnfhmc.read.plans import Plan, plan_records, settable
 from bnfhmc.read.record import Conf, read_statements
-from bnfhmc.read.settings import read_settings
+from bnfhmc.read.settings import check_units, read_settings
 from bnfhmc.read.target import objective_of, read_target, refuse_alone
 from bnfhmc.read.usage import check_columns, check_conditions, check_parameters
 
@@ -93,6 +93,8 @@ def _of_models(
     built = [builder.experiment(p, m, models.get(p.model or "")) for p, m in zip(plans, material, strict=True)]
     experiments = tuple(e for e in built if e is not None)
     check_conditions(builder, conditions, plans, models)
+    if len(experiments) == len(plans):
+        check_units(conf, settings, experiments, mistakes)
     if not mistakes.found:
         named = {id(w) for p in plans for w in (p.condition, p.before)}
         for name, written in conditions.items():

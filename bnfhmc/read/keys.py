@@ -46,6 +46,7 @@ SETTINGS = {
     "sbml_rtol": ("rtol", "number"),
     "sbml_atol": ("atol", "number"),
     "sensitivity_fallback": ("sensitivity_fallback", "word"),
+    "axis_units": ("axis_units", "list of NAME = UNIT, …"),
 }
 
 # key → (field of Optimization, kind of value)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pydantic import ValidationError
 
 from bnfhmc.errors import nearest
-from bnfhmc.problem import Settings
+from bnfhmc.problem import Experiment, Settings
 from bnfhmc.read.keys import METHODS, OTHER_METHODS, SETTINGS
 from bnfhmc.read.lines import Statement, finite, unquoted, whole
 from bnfhmc.read.mistakes import Mistakes
@@ -16,7 +18,16 @@ from bnfhmc.samplers.methods import misplaced
 
 STARTS = ("prior", "map")  # any other start is a file
 
-_READ = {"whole number": whole, "number": finite, "word": lambda text: text.lower(), "text": unquoted}
+def _named_units(text: str) -> dict[str, str] | None:
+    """``time = min, Bound = nM`` → {name: unit}; None for what is of another form."""
+    pairs = [[unquoted(side.strip()) for side in part.split("=", 1)] for part in text.split(",")]
+    if any(len(pair) != 2 or not all(pair) for pair in pairs) or len({pair[0] for pair in pairs}) < len(pairs):
+        return None
+    return {name: unit for name, unit in pairs}
+
+
+_READ = {"whole number": whole, "number": finite, "word": lambda text: text.lower(), "text": unquoted,
+         "list of NAME = UNIT, …": _named_units}  # fmt: skip
 
 
 def read_settings(conf: Conf, mistakes: Mistakes) -> Settings:
@@ -57,6 +68,17 @@ def read_settings(conf: Conf, mistakes: Mistakes) -> Settings:
             s = said[str(e["loc"][0])]
             mistakes.add(s.line, f"'{s.key} = {s.value}': {e['msg'].replace('Input should', 'it should')}")
         return Settings()
+
+
+def check_units(conf: Conf, settings: Settings, experiments: Sequence[Experiment], mistakes: Mistakes) -> None:
+    """Refuse a unit of what is on no axis."""
+    s = conf.one("axis_units")
+    on_axes = {"time", *(e.scan.quantity for e in experiments if e.scan is not None)}
+    on_axes |= {series.name for e in experiments for series in e.series}
+    for name in settings.axis_units if s is not None else ():
+        if name not in on_axes:
+            hint = nearest(name, on_axes) or f"there are {', '.join(sorted(on_axes))}"
+            mistakes.add(s.line if s is not None else None, f"'axis_units' names '{name}', which is on no axis", hint)
 
 
 def read_timeout(conf: Conf, mistakes: Mistakes) -> float | None:

@@ -139,7 +139,8 @@ def _unconstrained(names: Sequence[str], z: Float[np.ndarray, "chain draw d"]) -
 def _stats(stats: Mapping[str, np.ndarray]) -> Dataset:
     from xarray import Dataset
 
-    return Dataset({k: (("chain", "draw"), v) for k, v in stats.items()}, _counted(next(iter(stats.values()))))
+    known = {k: v for k, v in stats.items() if v.dtype.kind != "f" or not np.isnan(v).all()}
+    return Dataset({k: (("chain", "draw"), v) for k, v in known.items()}, _counted(next(iter(stats.values()))))
 
 
 def _observed(posterior: Posterior) -> Float[np.ndarray, " n"]:

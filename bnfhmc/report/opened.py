@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from bnfhmc.errors import InputError, Mistake
 from bnfhmc.posterior import Posterior
 from bnfhmc.problem import Problem, Settings
+from bnfhmc.report.fitted import CHECKPOINT
 from bnfhmc.report.folder import POSTERIOR, PROGRAM, RECORD
 from bnfhmc.report.quiet_arviz import load_arviz
 from bnfhmc.report.summary import Summary
@@ -99,8 +100,12 @@ class Opened:
 
 def read_run(folder: Path) -> Run:
     """The files of a finished run; raises InputError where they are missing, damaged or of an unfinished run."""
-    record = _record(folder)
+    record = read_record(folder)
     path = folder / POSTERIOR
+    if "fit" in record:
+        hint = (f"type 'bnfhmc plot {folder}' or 'bnfhmc summary {folder}' for what it found, and for draws "
+                f"'bnfhmc run CONF --method nuts --start {folder}'")  # fmt: skip
+        raise InputError(Mistake("holds a fit, which has no draws", hint, folder))
     if not path.is_file():
         raise InputError(Mistake("is missing", "run again with --overwrite", path))
     try:
@@ -122,19 +127,25 @@ def open_run(folder: Path, load: Load, conf: Path | None = None) -> Opened:
     parameters, other data, or another log posterior at the draws.
     """
     run = read_run(folder)
-    posterior = Posterior(load(_problem_file(run, conf)))
+    posterior = Posterior(load(problem_file(run.record, run.folder / RECORD, conf)))
     _refuse_other(run, posterior)
     z = run.z
     u = np.array([posterior.u_from_z(row) for row in z.reshape(-1, z.shape[-1])]).reshape(z.shape)
     return Opened(run, posterior, u)
 
 
-def _record(folder: Path) -> dict[str, Any]:
+def read_record(folder: Path) -> dict[str, Any]:
+    """The run.json of a run or a fit whose results are all written; raises InputError where there is none.
+
+    A run that was ended early, by an interrupt or out of time, counts: its draws are there.
+    """
     path = folder / RECORD
     hint = "type the folder that bnfhmc run has written"
     if not folder.is_dir():
         raise InputError(Mistake("is no folder", hint, folder))
     if not path.is_file():
+        within = sorted(p.parent.name for p in folder.glob(f"*/{RECORD}") if p.parent.name != CHECKPOINT)
+        hint = f"type one of the folders in it: {', '.join(within)}" if within else _without_record(folder, hint)
         raise InputError(Mistake(f"holds no {RECORD}", hint, folder))
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
@@ -142,22 +153,32 @@ def _record(folder: Path) -> dict[str, Any]:
         raise InputError(Mistake(f"cannot be read: {_first_line(error)}", "run again with --overwrite", path)) from None
     if not isinstance(record, dict) or record.get("program") != PROGRAM:
         raise InputError(Mistake(f"is not from a run of {PROGRAM}", hint, path))
-    if record.get("status") != "finished":
-        raise InputError(Mistake("the run has not finished", "let it finish, or run again with --overwrite", path))
+    if record.get("status") != "finished" and not record.get("ended_by"):
+        hint = f"let it finish; if it was stopped, type 'bnfhmc resume {folder}'"
+        raise InputError(Mistake("the run has not finished", hint, path))
     return record
 
 
-def _problem_file(run: Run, conf: Path | None) -> Path:
+def _without_record(folder: Path, otherwise: str) -> str:
+    """What to type for a folder without results."""
+    stopped = (folder / CHECKPOINT).is_dir()
+    return f"let the run finish; if it was stopped, type 'bnfhmc resume {folder}'" if stopped else otherwise
+
+
+def problem_file(record: Mapping[str, Any], path: Path, conf: Path | None) -> Path:
+    """The problem file that a run.json names, or `conf` in its place. Raises InputError where it is not there."""
     if conf is not None:
         return conf
-    said = run.record.get("configuration", {}).get("file")
+    fit = record.get("fit")
+    named = fit.get("file") if isinstance(fit, Mapping) else None  # from the root, where the configuration may not be
+    said = named or record.get("configuration", {}).get("file")
     if not isinstance(said, str):
-        raise InputError(Mistake("names no problem file", "type --conf FILE", run.folder / RECORD))
-    path = Path(said)
-    if not path.is_file():
+        raise InputError(Mistake("names no problem file", "type --conf FILE", path))
+    file = Path(said)
+    if not file.is_file():
         what = f"the problem file '{said}' is not there (seen from {Path.cwd()})"
-        raise InputError(Mistake(what, "type --conf FILE, or go to the folder it was run in", run.folder / RECORD))
-    return path
+        raise InputError(Mistake(what, "type --conf FILE, or go to the folder it was run in", path))
+    return file
 
 
 def _refuse_other(run: Run, posterior: Posterior) -> None:

@@ -16,6 +16,7 @@ from bnfhmc.posterior import Posterior
 from bnfhmc.prior import Parameter
 from bnfhmc.report.bands import SeriesFit, series_fits
 from bnfhmc.report.constraints import Held, satisfaction
+from bnfhmc.report.fitted import Fitted, fit_of
 from bnfhmc.report.opened import Opened
 from bnfhmc.report.parallel import over_draws
 from bnfhmc.report.predictive import Predictive, densely, predict, prior_draws, thinned
@@ -169,6 +170,11 @@ class Study:
 
         found = [F for F in over_draws(self.posterior, len(at), one, self.cores) if F is not None]
         return np.mean(found, axis=0) if found else None
+
+    @cached_property
+    def fitted(self) -> Fitted | None:
+        """The fit that the chains started from; None where there was none."""
+        return fit_of(self.run)
 
     @cached_property
     def constraints(self) -> tuple[Held, ...]:

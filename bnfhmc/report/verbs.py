@@ -11,8 +11,10 @@ from bnfhmc.report.compare import Compared
 from bnfhmc.report.compare import compare as compare_runs
 from bnfhmc.report.diagnosis import Diagnosis
 from bnfhmc.report.diagnosis.audit import audit as audit_run
+from bnfhmc.report.fit_study import FitStudy, is_fit, open_fit
+from bnfhmc.report.fitted import Fitted, read_fitted
 from bnfhmc.report.merge import merge as merge_runs
-from bnfhmc.report.opened import Load, Run, open_run, read_run
+from bnfhmc.report.opened import Load, Run, open_run, read_record, read_run
 from bnfhmc.report.predictive import thinned
 from bnfhmc.report.run_json import plain
 from bnfhmc.report.scenario import Answer, Asked, answer
@@ -33,6 +35,15 @@ class Summarized:
 
 
 @dataclass(frozen=True, slots=True)
+class SummarizedFit:
+    """What a fit found, and whether its best start came to rest."""
+
+    fitted: Fitted
+    converged: bool
+    sentences: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Reported:
     """A report: the page, and its findings."""
 
@@ -40,15 +51,27 @@ class Reported:
     diagnosis: Diagnosis
 
 
-def summary(folder: Path) -> Summarized:
-    """``bnfhmc summary DIR``: the table and the verdict of a run, from its draws alone."""
+def summary(folder: Path) -> Summarized | SummarizedFit:
+    """``bnfhmc summary DIR``: the table and the verdict of a run, from its draws alone; of a fit, its best point."""
+    record = read_record(folder)
+    if is_fit(record):
+        fitted, verdict, result = read_fitted(folder), record.get("verdict", {}), record.get("result", {})
+        said = [verdict.get("sentence", ""), *result.get("sentences", ()), *(c.sentence for c in fitted.profiles)]
+        return SummarizedFit(fitted, bool(verdict.get("converged")), tuple(str(s) for s in said if s))
     run = read_run(folder)
     found = summarize(run.names, run.theta)
     return Summarized(run, found, judge(run.evidence(found)))
 
 
-def summary_record(found: Summarized) -> dict[str, Any]:
+def summary_record(found: Summarized | SummarizedFit) -> dict[str, Any]:
     """The same for programs."""
+    if isinstance(found, SummarizedFit):
+        f = found.fitted
+        return {
+            "folder": str(f.folder), "converged": found.converged, "sentences": list(found.sentences),
+            "log_posterior": f.log_posterior,
+            "parameters": {n: {"best": f.theta[n], "standard_error": plain(f.standard_errors[n])} for n in f.names},
+        }  # fmt: skip
     columns = {k: v for k, v in asdict(found.summary).items() if k != "names"}
     return {
         "folder": str(found.run.folder),
@@ -91,13 +114,19 @@ def plot(
     units: Mapping[str, str] | None = None,
 ) -> list[Path]:
     """``bnfhmc plot DIR KIND``: write pictures as SVG and PNG, and return their paths. kinds: of plots.KINDS; none is all."""
-    from bnfhmc.report.plots import KINDS, check_kind, save_pictures
+    from bnfhmc.report.plots import check_kind, kinds_of, save_pictures
 
     for kind in kinds:
         check_kind(kind)
-    study = Study(open_run(folder, load, conf), cores=cores)
+    study: Study | FitStudy
+    if is_fit(read_record(folder)):
+        study = open_fit(folder, load, conf, cores=cores)
+    else:
+        study = Study(open_run(folder, load, conf), cores=cores)
+    for kind in kinds:
+        check_kind(kind, study)
     target = output_dir or folder / PICTURES
-    return [path for kind in kinds or KINDS for path in save_pictures(study, kind, target, units=units)]
+    return [path for kind in kinds or kinds_of(study) for path in save_pictures(study, kind, target, units=units)]
 
 
 def predict(

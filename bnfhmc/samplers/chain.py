@@ -263,13 +263,17 @@ def _take(
     chain: Chain, settings: Settings, point: Point, tuning: Tuning, evaluate: Evaluate, trace: Trace, n: int
 ) -> tuple[Point, Info]:
     """The next state, written down as draw n of the trace; a step size is tuned by the acceptance of the kernel alone."""
-    failed, kept = chain.host.failed, 1.0
+    host, walkers, kept = chain.host, len(trace.z), 1.0
+    failed, steps, began = host.failed, host.solver_steps, time.perf_counter()
     proposed, info = settings.kernel.step(chain.rng, point, tuning, evaluate)
     if settings.accept_by == "value":
-        proposed, kept = corrected(chain.rng, point, proposed, chain.host.value)
+        proposed, kept = corrected(chain.rng, point, proposed, host.value)
     point, logp = proposed, proposed.logp if proposed.value is None else proposed.value
     trace.z[:, n] = point.z
-    stats = info._asdict() | {"lp": logp, "step_size": tuning.step_size, "failed": chain.host.failed - failed}
+    stats = info._asdict() | {
+        "lp": logp, "step_size": tuning.step_size, "failed": host.failed - failed,
+        "seconds": (time.perf_counter() - began) / walkers, "solver_steps": (host.solver_steps - steps) / walkers,
+    }  # fmt: skip
     stats["acceptance_rate"] = info.acceptance_rate * kept
     for name, value in stats.items():
         trace.stats[name][:, n] = value

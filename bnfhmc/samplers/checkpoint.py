@@ -24,7 +24,7 @@ from bnfhmc.samplers.metric import Metric, Moments
 from bnfhmc.samplers.starts import Start
 from bnfhmc.samplers.warmup import Adaptation, DualAveraging
 
-FORMAT = 1
+FORMAT = 2
 MANIFEST, SEARCH, STOP = "run.json", "search.json", "stop"
 
 # What a file may hold besides arrays, numbers, texts, lists and dictionaries.

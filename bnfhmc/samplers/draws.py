@@ -13,7 +13,8 @@ from bnfhmc.samplers.gradient_check import GradientReport
 from bnfhmc.samplers.host import Tally
 
 # Kept for every transition, under ArviZ's names where it has one; `failed` counts the failed solves of a transition. A kernel
-# without trajectories has no divergences and trees of depth 0; `n_steps` are then its solves.
+# without trajectories has no divergences and trees of depth 0; `n_steps` are then its solves. `seconds` of the wall clock and
+# `solver_steps` of the integrator are of a transition, by equal shares where it moves several walkers; NaN where not known.
 STATS = {
     "lp": np.float64,
     "diverging": np.bool_,
@@ -23,6 +24,8 @@ STATS = {
     "step_size": np.float64,
     "acceptance_rate": np.float64,
     "failed": np.int64,
+    "seconds": np.float64,
+    "solver_steps": np.float64,
 }
 
 

@@ -64,6 +64,11 @@ class Host:
         return sum(self._failures.values())
 
     @property
+    def solver_steps(self) -> float:
+        """Steps that the target's integrators have taken so far; NaN where it does not count them."""
+        return float(getattr(self._target, "solver_steps", math.nan))
+
+    @property
     def tally(self) -> Tally:
         """The counts since the last `end_phase`."""
         return Tally(self._gradients, dict(self._failures), self._values)

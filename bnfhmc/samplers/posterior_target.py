@@ -43,6 +43,10 @@ class _Seen:
     def names(self) -> Sequence[str]:
         return self.posterior.names
 
+    @property
+    def solver_steps(self) -> float:
+        return self.posterior.solver_steps
+
     def evaluate(self, z: Float[np.ndarray, " d"]) -> Evaluation:
         return self.posterior.evaluate(z)
 

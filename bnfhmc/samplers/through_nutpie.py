@@ -143,6 +143,7 @@ def _trace(idata: Any, prefix: str, metric: metrics.Metric) -> Trace:
     found = idata[f"{prefix}sample_stats"]
     z = q @ metric.root.T
     stats = {"failed": np.zeros(q.shape[:2], dtype=np.int64)}
+    stats |= {name: np.full(q.shape[:2], np.nan) for name in ("seconds", "solver_steps")}  # nutpie tells them of no draw
     for ours, theirs in NAMES.items():
         stats[ours] = np.asarray(found[theirs].values).astype(STATS[ours])
     return Trace(np.ascontiguousarray(z), stats)

@@ -53,6 +53,9 @@ def scaffold(
         *_parameters(opened, tables),
         *(f"parameter: {sd}, prior: half_normal, scale: {size:g}" for sd, size in scales.values()),
         "",
+        "# What the axes of pictures say; delete the # and fill in.",
+        f"# axis_units = {', '.join(f'{n} = ?' for n in _on_axes(tables))}",
+        "",
         "population_size = 4",
         "num_warmup = 1000",
         "num_samples = 1000",
@@ -102,6 +105,11 @@ def _measured(table: Table) -> list[str]:
     named = set(table.names[1:])
     spare = {n for n in named if any(n.endswith(c) and n.removesuffix(c) in named for c in COMPANIONS)} | {"replicate"}
     return [n for n in table.names[1:] if n not in spare]
+
+
+def _on_axes(tables: Sequence[Table]) -> list[str]:
+    """What data are drawn over, and what is measured."""
+    return list(dict.fromkeys([*(t.names[0] for t in tables), *(n for t in tables for n in _measured(t))]))
 
 
 def _noise(tables: Sequence[Table], scales: Mapping[str, tuple[str, float]]) -> list[str]:

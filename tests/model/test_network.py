@@ -468,3 +468,21 @@ def test_sensitivities_that_are_difference_quotients_are_announced(tmp_path):
         " J1: A -> ; cell*factorial(k1*A)/1e6;\nend\n"
     )
     assert "could not be differentiated" in load_model(path, name="m").sensitivity_note(("k1",))
+
+
+# the integrator's steps
+
+
+def test_the_steps_of_the_integrator_are_counted_once_a_run(network):
+    model = network("chain.net")
+    assert model.solver_steps == 0
+    model.solve(THETA, TIMES, OUTPUTS, ("k1",))
+    model.solve({**THETA, "k1": 0.8}, TIMES, OUTPUTS, ("k1",))
+    before = model.solver_steps
+    model.solve({**THETA, "k1": 0.7}, TIMES, OUTPUTS, ("k1",))
+    once = model.solver_steps - before
+    (lane,) = (lane for lane in model._lanes.values() if lane.columns)
+    assert once == lane._last[1].arrays.solver_stats.n_steps > 10
+    model.solve({**THETA, "k1": 0.7}, TIMES, OUTPUTS, ("k1",))  # the run before, which costs no step
+    assert model.solver_steps == before + once
+    assert model.clone().solver_steps == 0

@@ -133,3 +133,16 @@ def test_a_solve_may_be_given_seconds(folder, fit):
     assert folder.calls["decay"]["timeout_s"] == 2.0
     folder.load(fit)
     assert "timeout_s" not in folder.calls["decay"]
+
+
+def test_units_of_the_axes(folder, fit):
+    assert folder.load(fit).settings.axis_units == {}
+    said = folder.load(fit + "axis_units = time = min\n").settings.axis_units
+    assert said == {"time": "min"}
+    for wrong in ("min", "time = ", "time = min, time = h", "= min"):
+        assert folder.wrong(fit + f"axis_units = {wrong}\n") == [
+            f"fit.conf:8: 'axis_units' takes a list of NAME = UNIT, …, got '{wrong.strip()}'"
+        ]
+    assert folder.wrong(fit + "axis_units = tmie = min\n") == [
+        "fit.conf:8: 'axis_units' names 'tmie', which is on no axis; did you mean 'time'?"
+    ]

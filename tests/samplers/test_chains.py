@@ -73,10 +73,34 @@ def test_what_a_run_leaves_has_its_shapes(gaussian):
     assert 50 < least < 300 and draws.warmup.z.shape == (4, least, 3)
     for stats, shape in ((draws.stats, (4, 700)), (draws.warmup.stats, (4, least))):
         assert {name: values.shape for name, values in stats.items()} == dict.fromkeys(
-            ["lp", "diverging", "energy", "tree_depth", "n_steps", "step_size", "acceptance_rate", "failed"], shape
+            ["lp", "diverging", "energy", "tree_depth", "n_steps", "step_size", "acceptance_rate", "failed", "seconds",
+             "solver_steps"], shape
         )
     assert [chain.inverse_mass_matrix.shape for chain in draws.chains] == [(3, 3)] * 4
     assert draws.metric == "dense"
+
+
+class Stepping(Gaussian):
+    """A normal density whose every gradient takes seven steps of a solver."""
+
+    solver_steps = 0
+
+    def evaluate(self, z):
+        self.solver_steps += 7
+        return super().evaluate(z)
+
+    def clone(self):
+        return Stepping(self.cov)
+
+
+def test_each_draw_has_its_seconds_and_the_steps_of_the_solver(gaussian):
+    draws = run_nuts(Stepping(np.eye(2)), chains=2, num_warmup=50, num_samples=30, random_seed=1)
+    np.testing.assert_array_equal(draws.stats["solver_steps"], 7 * draws.stats["n_steps"])
+    assert np.isnan(gaussian[1].stats["solver_steps"]).all()  # of a target that has no solver
+    for run in (draws, gaussian[1]):
+        assert (run.stats["seconds"] > 0).all()
+        for seconds, chain in zip(run.stats["seconds"], run.chains, strict=True):
+            assert seconds.sum() < chain.sampling_seconds
 
 
 def test_stats_belong_to_their_draws(gaussian):
@@ -161,7 +185,7 @@ def same(a, b):
     """Whether two runs are equal bit for bit in everything but their clocks."""
     np.testing.assert_array_equal(a.z, b.z)
     np.testing.assert_array_equal(a.warmup.z, b.warmup.z)
-    for name in a.stats:
+    for name in a.stats.keys() - {"seconds"}:
         np.testing.assert_array_equal(a.stats[name], b.stats[name])
         np.testing.assert_array_equal(a.warmup.stats[name], b.warmup.stats[name])
     for one, other in zip(a.chains, b.chains, strict=True):

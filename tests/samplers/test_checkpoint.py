@@ -25,7 +25,7 @@ METHODS = ("nuts", "hmc", "mala", "fisher_mala", "rwm", "ensemble")
 def same(a, b):
     np.testing.assert_array_equal(a.z, b.z)
     np.testing.assert_array_equal(a.warmup.z, b.warmup.z)
-    for name in a.stats:
+    for name in a.stats.keys() - {"seconds"}:
         np.testing.assert_array_equal(a.stats[name], b.stats[name])
         np.testing.assert_array_equal(a.warmup.stats[name], b.warmup.stats[name])
     for one, other in zip(a.chains, b.chains, strict=True):
@@ -64,8 +64,8 @@ def test_a_run_that_is_killed_ends_with_the_draws_of_one_that_is_not(tmp_path, m
     with np.load(tmp_path / "killed" / "ended.npz") as ended:
         np.testing.assert_array_equal(ended["z"], whole.z)
         np.testing.assert_array_equal(ended["warmup"], whole.warmup.z)
-        for name, values in whole.stats.items():
-            np.testing.assert_array_equal(ended[name], values)
+        for name in whole.stats.keys() - {"seconds"}:
+            np.testing.assert_array_equal(ended[name], whole.stats[name])
 
 
 class Interrupted(Slow):

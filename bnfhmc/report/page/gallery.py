@@ -12,7 +12,10 @@ from bnfhmc.report.study import Study
 
 BUDGET = 7_000_000  # characters of all pictures, so that the page stays below 10 MB
 # What matters most comes first; all that has no place here follows.
-ORDER = ("fit", "constraints", "forest", "marginals", "energy", "loo-pit", "pareto-k", "convergence", "pair", "trace", "prior")
+ORDER = (
+    "fit", "constraints", "forest", "marginals", "energy", "loo-pit", "pareto-k", "convergence", "waterfall", "profile", "pair",
+    "trace", "prior",
+)  # fmt: skip
 # Of one kind at most so many; the first of each are those that matter most.
 MOST: Mapping[str, int] = {"fit": 40, "prior": 8, "trace": 4, "marginals": 3, "forest": 2}
 

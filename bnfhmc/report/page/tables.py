@@ -116,7 +116,7 @@ def _pairs(caption: str, values: Any) -> Table:
 def _cost(study: Study) -> Table:
     counts = study.run.record.get("counts", {})
     warm, sampling = counts.get("warmup", []), study.sampling
-    depth = study.stats.get("tree_depth")
+    depth, steps = study.stats.get("tree_depth"), study.stats.get("solver_steps")
     diverging = study.stats["diverging"].astype(bool).sum(axis=1)
     rows = []
     for i in range(len(study.u)):
@@ -128,12 +128,14 @@ def _cost(study: Study) -> Table:
             text(_failures(w)), text(_failures(s)), number(diverging[i], ".0f"),
             number(None if depth is None else depth[i].mean(), ".1f"), number(step[i] if i < len(step) else None, ".3g"),
             number(seconds, ".1f"), number(1e3 * seconds / gradients if gradients else None, ".3g"),
+            number(None if steps is None or not s.get("gradients") else steps[i].sum() / s["gradients"], ".0f"),
         ))  # fmt: skip
     headings = [Heading(h, h.startswith("failed")) for h in (
         "chain", "gradients of the warm-up", "of sampling", "failed in the warm-up", "failed in sampling", "divergences",
-        "tree depth", "step size", "seconds", "ms/gradient",
+        "tree depth", "step size", "seconds", "ms/gradient", "solver steps/gradient",
     )]  # fmt: skip
-    return Table("Chains: what each cost, and solves that failed by kind", tuple(headings), tuple(rows))
+    found = Table("Chains: what each cost, and solves that failed by kind", tuple(headings), tuple(rows))
+    return found if steps is not None else _without(found, "solver steps/gradient")
 
 
 def _experiments(study: Study) -> Table:

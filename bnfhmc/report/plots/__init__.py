@@ -17,16 +17,19 @@ from bnfhmc.report.plots.checks import (
     plot_ranks,
     plot_waterfall,
 )
+from bnfhmc.report.plots.drawn import Picture
 from bnfhmc.report.plots.draws import plot_forest, plot_marginals, plot_pair, plot_trace
 from bnfhmc.report.plots.fit import plot_experiment, plot_fit
-from bnfhmc.report.plots.kinds import KINDS, Picture, check_kind, pictures, save_pictures
+from bnfhmc.report.plots.kinds import KINDS, OF_FITS, check_kind, kinds_of, pictures, save_pictures
 from bnfhmc.report.plots.style import figure_of, rendered, styled
 
 __all__ = [
     "KINDS",
+    "OF_FITS",
     "Picture",
     "check_kind",
     "figure_of",
+    "kinds_of",
     "pictures",
     "plot_constraints",
     "plot_convergence",

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from bnfhmc.report.constraints import Held
 from bnfhmc.report.plots.style import (
@@ -20,6 +20,7 @@ from bnfhmc.report.plots.style import (
     chain_color,
     grid_of,
     label,
+    named,
     new_figure,
     ticks_in_theta,
 )
@@ -136,24 +137,43 @@ def plot_constraints(held: Sequence[Held], ax: Axes | None = None) -> Axes:
     return ax
 
 
-def plot_waterfall(losses: Float[np.ndarray, " start"], ax: Axes | None = None, same: float = 0.1) -> Axes:
-    """The objective that each start of an optimizer ended at, less the best one; those within `same` of it are filled.
+def plot_waterfall(
+    losses: Float[np.ndarray, " start"],
+    ax: Axes | None = None,
+    same: float = 0.1,
+    converged: Bool[np.ndarray, " start"] | None = None,
+) -> Axes:
+    """The objective, −log posterior, that each start of an optimizer ended at, less the best one; those within `same` of it
+    are filled, and those that had not come to rest are crosses.
 
     A flat step at the left says that many starts found the same optimum.
     """
+    from matplotlib.ticker import MaxNLocator
+
     ax = axes_for(ax, 4.4, 2.8)
-    ordered = np.sort(losses[np.isfinite(losses)])
+    found = np.isfinite(losses)
+    by_value = np.argsort(losses[found], kind="stable")
+    ordered = losses[found][by_value]
     if not ordered.size:
         return ax
+    at_rest = np.ones(len(ordered), dtype=bool) if converged is None else converged[found][by_value]
     excess = ordered - ordered[0]
     best = excess <= same
     order = np.arange(1, len(excess) + 1)
     ax.plot(order, excess, color=GREY, linewidth=0.7, zorder=1)
-    ax.plot(order[best], excess[best], "o", color=BLUE, markersize=4, label=f"within {same:g} of the best ({best.sum()})")
-    ax.plot(order[~best], excess[~best], "o", color="white", markeredgecolor=GREY, markersize=4)
+    best_ones, others = best & at_rest, ~best & at_rest
+    ax.plot(order[best_ones], excess[best_ones], "o", color=BLUE, markersize=4,
+            label=f"within {same:g} of the best ({best_ones.sum()})")  # fmt: skip
+    if others.any():
+        ax.plot(order[others], excess[others], "o", color="white", markeredgecolor=GREY, markersize=4,
+                label=f"elsewhere ({others.sum()})")  # fmt: skip
+    if not at_rest.all():
+        ax.plot(order[~at_rest], excess[~at_rest], "x", color=RED, markersize=4, label=f"not at rest ({(~at_rest).sum()})")
     ax.set_yscale("symlog", linthresh=max(same, 1e-9))
+    ax.set_ylim(-0.5 * same, max(3 * excess[-1], 10 * same))
+    ax.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     ax.set_xlabel("start, best first")
-    ax.set_ylabel("objective − best")
+    ax.set_ylabel("below the best log posterior")
     ax.legend(loc="upper left")
     return ax
 
@@ -166,8 +186,8 @@ def plot_profile(
     ax: Axes | None = None,
     level: float = 0.95,
 ) -> Axes:
-    """The least objective at each fixed value of one parameter, less the best one; where it stays below the dashed line lies
-    the confidence interval of `level`, ½χ²₁ (Raue et al. 2009). ``best``: u and objective of the optimum."""
+    """The least objective, −log posterior, at each fixed value of one parameter, less the best one; where it stays below the
+    dashed line lies the confidence interval of `level`, ½χ²₁ (Raue et al. 2009). ``best``: u and objective of the optimum."""
     from scipy.special import ndtri
 
     ax = axes_for(ax, 3.0, 2.4)
@@ -176,9 +196,9 @@ def plot_profile(
     ax.plot(u[order], objective[order] - best[1], color=BLUE, linewidth=1.3, marker="o", markersize=2.5)
     ax.plot(best[0], 0.0, "*", color=INK, markersize=8)
     ax.axhline(limit, color=RED, linewidth=0.9, linestyle=(0, (3, 2)), label=f"{100 * level:g} %")
-    ax.set_ylim(-0.05 * limit, max(2.5 * limit, 0.0))
-    ax.set_xlabel(label(parameter.name))
-    ax.set_ylabel("objective − best")
+    ax.set_ylim(-0.05 * limit, 2.5 * limit)
+    ax.set_xlabel(named(parameter.name, parameter.unit))
+    ax.set_ylabel("Δ log posterior")
     ticks_in_theta(ax, parameter.scale, "x", 4)
     return ax
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bnfhmc.report.bands import SeriesFit
-from bnfhmc.report.plots.style import AMBER, BLUE, GREY, INK, label, named, new_figure
+from bnfhmc.report.plots.style import AMBER, BLUE, GREY, INK, label, named, new_figure, ticks_of_logarithm
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 Units = Mapping[str, str]  # "time", a scanned quantity or a series → its unit
 
 COLUMNS, PANEL = 3, (3.4, 3.3)  # panels in a row, and inches of one
+BEYOND = 10.0  # how far a logarithmic axis follows a curve beyond measurements and new ones
+DWARFS = 50.0  # times the largest measurement: bands that reach further make the axis logarithmic
 DECADES = 300.0  # an axis that spans more than this is logarithmic, if its values crowd at its start
 
 
@@ -37,10 +39,10 @@ def plot_fit(
     _residuals(bottom, x, fit)
     top.set_title(label(fit.name), loc="left")
     top.set_ylabel(named(fit.name, units.get(fit.name)))
-    bottom.set_ylabel("log₁₀ ratio" if fit.logarithmic else "residual")
+    bottom.set_ylabel("log₁₀ ratio" if fit.logarithmic else named("residual", units.get(fit.name)))
     bottom.set_xlabel("" if steady else named(fit.axis, units.get(fit.axis)))
-    if fit.logarithmic:
-        top.set_yscale("log")
+    if fit.logarithmic or _dwarfed(fit):
+        _make_logarithmic(top, fit)
     if steady:
         bottom.set_xlim(-1, 1)
         bottom.set_xticks([0.0], ["steady state"])
@@ -66,8 +68,8 @@ def plot_experiment(
         axes.append(plot_fit(fit, (top, bottom), units=units, of=of))
     if title:
         figure.suptitle(label(title, 70), fontweight="bold", fontsize=10)
-    handles, labels = axes[0][0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=min(3, columns + 1), handlelength=1.6)
+    shown = {text: handle for top, _ in axes for handle, text in zip(*top.get_legend_handles_labels(), strict=True)}
+    figure.legend([*shown.values()], [*shown], loc="outside lower center", ncols=min(3, columns + 1), handlelength=1.6)
     return axes
 
 
@@ -118,6 +120,33 @@ def _pooled(x: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     places, at = np.unique(x, return_inverse=True)
     counts = np.bincount(at)
     return places, np.array([np.bincount(at, row) / counts for row in values])
+
+
+def _make_logarithmic(ax: Axes, fit: SeriesFit) -> None:
+    """A logarithmic axis that reaches a decade beyond the measurements and where new ones would be, not to where a curve
+    vanishes; with a linear part around zero where there are measurements of zero."""
+    positive = fit.observed[fit.observed > 0]
+    if (fit.observed <= 0).any() and positive.size:
+        ax.set_yscale("symlog", linthresh=float(positive.min()))
+        return
+    ax.set_yscale("log")
+    anchors = np.concatenate([fit.observed, fit.new.ravel(), [] if fit.bars is None else fit.bars.ravel()])
+    anchors = anchors[np.isfinite(anchors) & (anchors > 0)]
+    if not anchors.size:
+        return
+    low, high = float(anchors.min()), float(anchors.max())
+    curve = fit.curve[np.isfinite(fit.curve) & (fit.curve > 0)]
+    low = max(low / BEYOND, min(low, float(curve.min(initial=low))))
+    high = min(high * BEYOND, max(high, float(curve.max(initial=high))))
+    pad = (high / low) ** 0.05 * 1.02
+    ax.set_ylim(low / pad, high * pad)
+    ticks_of_logarithm(ax)
+
+
+def _dwarfed(fit: SeriesFit) -> bool:
+    """Whether the bands reach so far above all measurements that these would lie on the axis."""
+    top = float(np.nanmax([np.nanmax(fit.curve[4]), np.nanmax(fit.new[4])]))
+    return bool((fit.observed >= 0).all() and fit.observed.max() > 0 and top > DWARFS * fit.observed.max())
 
 
 def _spans_decades(rows: np.ndarray) -> bool:

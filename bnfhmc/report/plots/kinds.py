@@ -2,78 +2,60 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from bnfhmc.errors import InputError, Mistake, nearest
+from bnfhmc.optimizers.result import NEAR
 from bnfhmc.report.bands import SeriesFit
 from bnfhmc.report.correlation import most_correlated, rank_correlation
+from bnfhmc.report.fit_study import FitStudy
 from bnfhmc.report.plots import checks, draws
+from bnfhmc.report.plots.drawn import Drawn, Picture, finish, numbered, parts, save
 from bnfhmc.report.plots.fit import Units, plot_experiment
-from bnfhmc.report.plots.style import figure_of, rendered, styled
+from bnfhmc.report.plots.style import grid_of, styled
 from bnfhmc.report.predictive import Predictive, thinned
 from bnfhmc.report.study import Study
 from bnfhmc.report.text import printable
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-IN_A_TRACE, IN_MARGINALS, IN_A_FOREST = 6, 24, 40  # parameters of one picture
+IN_A_TRACE, IN_MARGINALS, IN_A_FOREST, IN_PROFILES = 6, 24, 40, 24  # parameters of one picture
 MOST_CHAINS = 12  # that are told apart: an ensemble has a chain for each walker
 SETTLING = 6  # parameters whose estimates are followed
 
 
-class Drawn(NamedTuple):
-    """Axes, the name of the picture, and what it shows in words."""
+def pictures(study: Study | FitStudy, kind: str, *, units: Units | None = None, png: bool = False) -> Iterator[Picture]:
+    """Every picture of a kind; none where the run has nothing for it to show.
 
-    axes: Axes | Sequence[Any]
-    name: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """A finished picture: its kind and name, the words that stand for it, and its content as SVG and, where asked for, PNG."""
-
-    kind: str
-    name: str
-    text: str
-    svg: bytes
-    png: bytes | None = None
-
-
-def pictures(study: Study, kind: str, *, units: Units | None = None, png: bool = False) -> Iterator[Picture]:
-    """Every picture of a kind; none where the run has nothing for it to show. Raises InputError for an unknown kind."""
-    check_kind(kind)
+    ``units``: of times, doses and series by name, in the place of those that the configuration gives. Raises InputError for an
+    unknown kind, and for one that needs draws where the study is that of a fit.
+    """
+    check_kind(kind, study)
     with styled():
-        for axes, name, text in KINDS[kind](study, units or {}):
-            figure = figure_of(_first(axes))
-            yield Picture(kind, name, text, rendered(figure), rendered(figure, "png") if png else None)
+        said = {**study.posterior.problem.settings.axis_units, **(units or {})}
+        yield from finish(kind, KINDS[kind](study, said), png)
 
 
-def save_pictures(study: Study, kind: str, folder: Path, *, units: Units | None = None) -> list[Path]:
+def save_pictures(study: Study | FitStudy, kind: str, folder: Path, *, units: Units | None = None) -> list[Path]:
     """Write every picture of a kind into a folder as SVG and PNG, and return the paths."""
-    out = []
-    folder.mkdir(parents=True, exist_ok=True)
-    for picture in pictures(study, kind, units=units, png=True):
-        stem = "_".join(part for part in (kind, _file_name(picture.name)) if part)
-        for suffix, content in (("svg", picture.svg), ("png", picture.png)):
-            path = folder / f"{stem}.{suffix}"
-            path.write_bytes(content or b"")
-            out.append(path)
-    return out
+    return save(pictures(study, kind, units=units, png=True), folder)
 
 
-def check_kind(kind: str) -> None:
+def kinds_of(study: Study | FitStudy) -> tuple[str, ...]:
+    """The kinds that there may be pictures of."""
+    return OF_FITS if isinstance(study, FitStudy) else tuple(KINDS)
+
+
+def check_kind(kind: str, study: Study | FitStudy | None = None) -> None:
     """Raise InputError for a kind that there is none of."""
     if kind not in KINDS:
         raise InputError(Mistake(f"unknown picture '{kind}'", nearest(kind, KINDS) or f"there are {', '.join(KINDS)}"))
+    if study is not None and kind not in kinds_of(study):
+        what = f"a picture '{kind}' is of draws, and a fit has none"
+        raise InputError(Mistake(what, f"of a fit there are {', '.join(kinds_of(study))}"))
 
 
 def worst_first(study: Study) -> list[int]:
@@ -82,17 +64,20 @@ def worst_first(study: Study) -> list[int]:
     return [int(i) for i in np.argsort(np.where(np.isnan(ess), -1.0, ess), kind="stable")]
 
 
-def _fit(study: Study, units: Units) -> Iterator[Drawn]:
-    yield from _experiments(study.fits, units, "prediction", study.predictive)
+def _fit(study: Study | FitStudy, units: Units) -> Iterator[Drawn]:
+    points = "points of the normal approximation around the best one" if isinstance(study, FitStudy) else "draws"
+    yield from _experiments(study.fits, units, "prediction", study.predictive, points)
 
 
 def _prior(study: Study, units: Units) -> Iterator[Drawn]:
-    yield from _experiments(study.prior_fits, units, "prior", study.prior_predictive)
+    yield from _experiments(study.prior_fits, units, "prior", study.prior_predictive, "draws")
 
 
-def _experiments(fits: Sequence[SeriesFit], units: Units, of: str, rests_on: Predictive) -> Iterator[Drawn]:
+def _experiments(
+    fits: Sequence[SeriesFit], units: Units, of: str, rests_on: Predictive, points: str
+) -> Iterator[Drawn]:
     failed = sum(rests_on.failures.values())
-    drawn = f" {rests_on.at.size} draws{f'; {failed} more could not be solved' if failed else ''}."
+    drawn = f" {rests_on.at.size} {points}{f'; {failed} more could not be solved' if failed else ''}."
     for experiment, group in groupby(fits, lambda f: f.experiment):
         members = list(group)
         n, out = sum(len(f.observed) for f in members), sum(f.outside for f in members)
@@ -106,19 +91,19 @@ def _experiments(fits: Sequence[SeriesFit], units: Units, of: str, rests_on: Pre
 
 def _trace(study: Study, units: Units) -> Iterator[Drawn]:
     order = worst_first(study)
-    for number, at in enumerate(_parts(order, IN_A_TRACE)):
+    for number, at in enumerate(parts(order, IN_A_TRACE)):
         shown = [study.parameters[i] for i in at]
         r_hat = ", ".join(f"{printable(p.name)} {study.summary.r_hat[i]:.3f}" for i, p in zip(at, shown, strict=True))
         text = f"Draws in order and ranks by chain; R-hat: {r_hat}."
-        yield Drawn(draws.plot_trace(shown, _some(study.u)[:, :, at]), _numbered(number, order, IN_A_TRACE), text)
+        yield Drawn(draws.plot_trace(shown, _some(study.u)[:, :, at]), numbered(number, order, IN_A_TRACE), text)
 
 
 def _marginals(study: Study, units: Units) -> Iterator[Drawn]:
     every = list(range(len(study.parameters)))
-    for number, at in enumerate(_parts(every, IN_MARGINALS)):
+    for number, at in enumerate(parts(every, IN_MARGINALS)):
         shown = [study.parameters[i] for i in at]
         text = f"Histograms of the draws with the density of the prior: {', '.join(printable(p.name) for p in shown)}."
-        yield Drawn(draws.plot_marginals(shown, study.flat[:, at]), _numbered(number, every, IN_MARGINALS), text)
+        yield Drawn(draws.plot_marginals(shown, study.flat[:, at]), numbered(number, every, IN_MARGINALS), text)
 
 
 def _pair(study: Study, units: Units) -> Iterator[Drawn]:
@@ -136,10 +121,10 @@ def _pair(study: Study, units: Units) -> Iterator[Drawn]:
 
 def _forest(study: Study, units: Units) -> Iterator[Drawn]:
     every = list(range(len(study.parameters)))
-    for number, at in enumerate(_parts(every, IN_A_FOREST)):
+    for number, at in enumerate(parts(every, IN_A_FOREST)):
         names = [study.names[i] for i in at]
         text = "Medians, 50 % and 90 % intervals by chain; the numbers are those of the table of estimates."
-        yield Drawn(draws.plot_forest(names, _some(study.theta)[:, :, at]), _numbered(number, every, IN_A_FOREST), text)
+        yield Drawn(draws.plot_forest(names, _some(study.theta)[:, :, at]), numbered(number, every, IN_A_FOREST), text)
 
 
 def _energy(study: Study, units: Units) -> Iterator[Drawn]:
@@ -183,7 +168,34 @@ def _constraints(study: Study, units: Units) -> Iterator[Drawn]:
         yield Drawn(checks.plot_constraints(held), "", f"Draws in which each constraint holds: {said}.")
 
 
-Kind = Callable[[Study, Units], Iterator[Drawn]]
+def _waterfall(study: Study | FitStudy, units: Units) -> Iterator[Drawn]:
+    found = study.fitted
+    if found is None or not np.isfinite(found.reached).any():
+        return
+    near = int((found.reached >= found.reached.max() - NEAR).sum())
+    said = (
+        f"Where {len(found.reached)} starts of the search for the mode ended, the best first; {near} came within {NEAR:g} of "
+        f"the best log posterior, {found.reached.max():.5g}, and {int((~found.converged).sum())} had not come to rest."
+    )
+    yield Drawn(checks.plot_waterfall(-found.reached, same=NEAR, converged=found.converged), "", said)
+
+
+def _profile(study: Study | FitStudy, units: Units) -> Iterator[Drawn]:
+    found = study.fitted
+    curves = () if found is None else found.profiles
+    by_name = {p.name: p for p in study.parameters}
+    every = list(range(len(curves)))
+    for number, at in enumerate(parts(every, IN_PROFILES)):
+        shown = [curves[i] for i in at]
+        axes = grid_of(len(shown), 3, 2.5, 2.1)
+        for ax, curve in zip(axes, shown, strict=True):
+            level = 0.95 if found is None else found.confidence
+            checks.plot_profile(by_name[curve.name], curve.u, curve.rise, (curve.best, 0.0), ax, level)
+        text = f"Profiles of the log posterior: {'; '.join(printable(c.sentence) for c in shown)}."
+        yield Drawn(axes, numbered(number, every, IN_PROFILES), text)
+
+
+Kind = Callable[[Any, Units], Iterator[Drawn]]
 
 KINDS: Mapping[str, Kind] = {
     "fit": _fit,
@@ -197,29 +209,12 @@ KINDS: Mapping[str, Kind] = {
     "loo-pit": _loo_pit,
     "pareto-k": _pareto_k,
     "constraints": _constraints,
+    "waterfall": _waterfall,
+    "profile": _profile,
 }
+OF_FITS = ("fit", "waterfall", "profile")  # what there is to show of a fit, which has no draws
 
 
 def _some(x: np.ndarray) -> np.ndarray:
     """The chains that are shown."""
     return x[thinned(len(x), MOST_CHAINS)]
-
-
-def _parts(at: list[int], size: int) -> list[list[int]]:
-    return [at[i : i + size] for i in range(0, len(at), size)]
-
-
-def _numbered(number: int, at: Sequence[int], size: int) -> str:
-    """Nothing where there is one part, else its number."""
-    return "" if len(at) <= size else str(number + 1)
-
-
-def _first(axes: Any) -> Any:
-    while isinstance(axes, list | tuple):
-        axes = axes[0]
-    return axes
-
-
-def _file_name(name: str) -> str:
-    """The name with everything but letters, digits, dots and dashes replaced, so that it stays in its folder."""
-    return re.sub(r"[^\w.-]+", "_", name)[:80].strip("._")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from bnfhmc.prior.scale import LIN, Scale
+from bnfhmc.prior.scale import LIN, LOG10, Scale
 from bnfhmc.report.text import printable
 
 if TYPE_CHECKING:
@@ -117,6 +117,19 @@ def ticks_in_theta(ax: Axes, scale: Scale, which: Literal["x", "y"] = "x", most:
     axis.set_major_locator(FixedLocator([float(scale.u_from_theta(t)) for t in ticks]))
     axis.set_major_formatter(FixedFormatter([f"{t:.4g}" for t in ticks]))
     axis.set_minor_locator(FixedLocator([]))
+
+
+def ticks_of_logarithm(ax: Axes) -> None:
+    """Label a logarithmic y-axis of few decades with plain numbers."""
+    from matplotlib.ticker import FixedFormatter, FixedLocator
+
+    low, high = ax.get_ylim()
+    if high / low > 1e4 or low < 1e-4 or high > 1e6:
+        return
+    ticks = _theta_ticks(LOG10, float(np.log10(low)), float(np.log10(high)), 5)
+    ax.yaxis.set_major_locator(FixedLocator(ticks))
+    ax.yaxis.set_major_formatter(FixedFormatter([f"{t:.6g}" for t in ticks]))
+    ax.yaxis.set_minor_locator(FixedLocator([]))
 
 
 def _theta_ticks(scale: Scale, lo: float, hi: float, most: int) -> list[float]:

@@ -107,6 +107,8 @@ def _settings_lines(problem: Problem) -> list[str]:
     lines += [f"{key} = {getattr(settings, name)}" for key, name in SETTINGS.items()]
     if settings.random_seed is not None:
         lines.append(f"random_seed = {settings.random_seed}")
+    if settings.axis_units:
+        lines.append("axis_units = " + ", ".join(f"{name} = {unit}" for name, unit in settings.axis_units.items()))
     return lines
 
 

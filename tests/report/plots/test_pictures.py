@@ -18,7 +18,7 @@ from tests.report.finished import draws, problem, study
 HOSTILE = ("$\\frac{1}$", "<script>alert(1)</script>", "s" * 200)
 POSTERIOR = Posterior(problem())
 STUDY = study(POSTERIOR, draws(POSTERIOR, diverging=[(0, 3), (2, 9)]))
-EXPECTED = {"fit": 3, "prior": 3, "constraints": 0}
+EXPECTED = {"fit": 3, "prior": 3, "constraints": 0, "waterfall": 0, "profile": 0}
 
 
 @pytest.mark.parametrize("kind", plots.KINDS)
@@ -81,6 +81,42 @@ def test_logarithmic_noise_is_drawn_on_a_logarithmic_axis():
     assert top.get_yscale() == "log" and bottom.get_ylabel() == "log₁₀ ratio" and bottom.get_xscale() == "log"
 
 
+def test_a_curve_that_vanishes_leaves_a_logarithmic_axis_to_the_data():
+    dose = STUDY.fits[2]
+    vanishing = replace(dose, curve=np.concatenate([dose.curve[:, :2], 1e-12 * dose.curve[:, 2:]], axis=1))
+    low, high = plots.plot_fit(vanishing)[0].get_ylim()
+    assert dose.new.min() / 15 < low < dose.new.min() and dose.new.max() < high < 15 * dose.new.max()
+    labels = [t.get_text() for t in plots.plot_fit(dose)[0].get_yticklabels()]
+    assert {"1", "10"} <= set(labels) and not any("10^" in t for t in labels)
+
+
+def test_data_that_their_bands_dwarf_are_seen_on_a_logarithmic_axis():
+    counts = STUDY.fits[1]
+    assert plots.plot_fit(counts)[0].get_yscale() == "linear"
+    wide = replace(counts, curve=counts.curve * np.array([0.1, 1, 1, 10, 300])[:, None])
+    assert plots.plot_fit(wide)[0].get_yscale() == "log"
+    zero = replace(wide, observed=np.where(np.arange(8) == 2, 0.0, wide.observed))
+    assert plots.plot_fit(zero)[0].get_yscale() == "symlog"
+
+
+def test_the_legend_says_what_any_panel_shows():
+    known = replace(STUDY.fits[1], bars=np.array([STUDY.fits[1].observed - 1, STUDY.fits[1].observed + 1]))
+    (top, _), _ = plots.plot_experiment([STUDY.fits[0], known])
+    (legend,) = plots.figure_of(top).legends
+    said = [t.get_text() for t in legend.get_texts()]
+    assert {"measured", "measured ± σ", "prediction, median"} < set(said) and len(said) == len(set(said))
+
+
+def test_units_are_those_of_the_configuration_unless_others_are_given():
+    of_conf = replace(problem(), settings=problem().settings.model_copy(update={"axis_units": {"time": "s", "A": "µM"}}))
+
+    def drawn(of, units):
+        return next(plots.pictures(study(Posterior(of)), "fit", units=units)).svg
+
+    assert drawn(of_conf, {}) == drawn(problem(), {"time": "s", "A": "µM"}) != drawn(problem(), {})
+    assert drawn(of_conf, {"time": "h"}) == drawn(problem(), {"time": "h", "A": "µM"})
+
+
 def test_a_steady_state_has_no_time_axis():
     steady = replace(STUDY.fits[0], rows=np.array([np.inf]), curve=STUDY.fits[0].curve[:, :1], x=np.full(9, np.inf))
     _, bottom = plots.plot_fit(steady)
@@ -126,6 +162,9 @@ def test_waterfall_and_profile():
     ax = plots.plot_waterfall(np.array([3.0, 1.0, np.inf, 1.05, 8.0]))
     filled = ax.lines[1].get_ydata()
     np.testing.assert_allclose(filled, [0.0, 0.05])
+    ax = plots.plot_waterfall(np.array([3.0, 1.0, np.inf, 1.05, 8.0]), converged=np.array([True, True, True, False, False]))
+    assert [line.get_label() for line in ax.lines[1:]] == ["within 0.1 of the best (1)", "elsewhere (1)", "not at rest (2)"]
+    np.testing.assert_allclose(ax.lines[3].get_ydata(), [0.05, 7.0])
     u = np.linspace(-1, 1, 9)
     ax = plots.plot_profile(STUDY.parameters[0], u, u**2 + 3, (0.0, 3.0))
     np.testing.assert_allclose(ax.lines[0].get_ydata(), u**2)
