@@ -149,7 +149,7 @@ def interrupt_after(solves, monkeypatch):
     return lambda: monkeypatch.setattr(Search, "_counted", original)
 
 
-@pytest.mark.parametrize("solves", [3, 150])
+@pytest.mark.parametrize("solves", [3, 40])
 def test_an_interrupted_fit_keeps_its_best_point_and_goes_on(confs, monkeypatch, solves):
     go_on = interrupt_after(solves, monkeypatch)
     result = invoke("run", "fit.conf", "-o", "out", "--cores", "1")
@@ -166,7 +166,7 @@ def test_an_interrupted_fit_keeps_its_best_point_and_goes_on(confs, monkeypatch,
 
 def test_the_verb_resume_goes_on_with_a_fit(confs, monkeypatch, tmp_path):
     confs[str(tmp_path / "fit.conf")] = confs["fit.conf"]  # where the folder says that it is of
-    go_on = interrupt_after(100, monkeypatch)
+    go_on = interrupt_after(40, monkeypatch)
     assert invoke("run", "fit.conf", "-o", "out", "--cores", "1").exit_code == 130
     go_on()
     refused = invoke("resume", "out", "--num-samples", "9")
@@ -180,7 +180,7 @@ def test_the_verb_resume_goes_on_with_a_fit(confs, monkeypatch, tmp_path):
 
 def test_resume_knows_what_the_folder_is_of(confs, monkeypatch, tmp_path):
     confs["fit.conf"] = problem(random_seed=None)
-    go_on = interrupt_after(100, monkeypatch)
+    go_on = interrupt_after(40, monkeypatch)
     assert invoke("run", "fit.conf", "-o", "out", "--cores", "1").exit_code == 130
     go_on()
     asked = []
@@ -196,8 +196,8 @@ def test_resume_knows_what_the_folder_is_of(confs, monkeypatch, tmp_path):
 
 
 def test_another_fit_does_not_go_on_with_it(confs, monkeypatch):
-    interrupt_after(150, monkeypatch)()
-    go_on = interrupt_after(150, monkeypatch)
+    interrupt_after(40, monkeypatch)()
+    go_on = interrupt_after(40, monkeypatch)
     assert invoke("run", "fit.conf", "-o", "out", "--cores", "1").exit_code == 130
     go_on()
     result = invoke("run", "fit.conf", "-o", "out", "--seed", "2")

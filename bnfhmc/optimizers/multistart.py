@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -20,6 +20,7 @@ from jaxtyping import Float
 from bnfhmc.optimizers.backends import BACKENDS, Backend, minimised
 from bnfhmc.optimizers.backends.protocol import FAILED_START, End
 from bnfhmc.optimizers.objective import Objective
+from bnfhmc.optimizers.result import NEAR
 from bnfhmc.optimizers.search import SPENT, Callback, Halt, Local, Options, Search, Step
 from bnfhmc.optimizers.starts import SEARCH, Candidate, Screened, draws, no_start, screen, stream
 from bnfhmc.optimizers.threads import Crew
@@ -28,9 +29,10 @@ GIVEN_UP = "given up: too slow to reach the best of the others"
 NO_DRAW = "no draw could be solved"
 
 # Between one look at the others and the next, in evaluations a start.
-ROUND = 150
-# Of the draws of a start, how many are searched from at each stage, and for how many evaluations, before the best goes on.
-WEANING = ((4, 60), (2, 40))
+ROUND = 100
+# A start searches from up to so many of its draws, one at a time: from the next one only while fewer than `ENOUGH` starts have
+# come to the best value, which then may not be the best there is.
+SEARCHED, ENOUGH = 4, 2
 # The tolerance of the polish, relative to that of the search.
 POLISH = 1e-2
 
@@ -53,12 +55,13 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One start at its end: where it began, f there, and where it came to."""
+    """One search of a start at its end: from which of its draws, where that was, f there, and where it came to."""
 
     index: int
     u0: Float[np.ndarray, " d"]
     value0: float
     local: Local
+    draw: int = 0
 
 
 Keep = Callable[[Outcome], None]
@@ -66,11 +69,13 @@ Keep = Callable[[Outcome], None]
 
 @dataclass(slots=True)
 class _Attempt:
-    """A start on its way: the points it may still begin from, the best first, and the account of its search."""
+    """A search on its way: the points it may still begin from, the best first, its account, and the most it may spend."""
 
     index: int
+    draw: int
     search: Search
     candidates: list[Candidate]
+    most: int
     began: Candidate = field(init=False)
     end: End | None = None
 
@@ -81,7 +86,10 @@ class _Attempt:
     @property
     def outcome(self) -> Outcome:
         end = self.end or End(SPENT, False)
-        return Outcome(self.index, self.began.u, self.began.value, self.search.result(*end))
+        return Outcome(self.index, self.began.u, self.began.value, self.search.result(*end), self.draw)
+
+
+Finished = dict[tuple[int, int], Outcome]
 
 
 def run(
@@ -96,42 +104,78 @@ def run(
 ) -> list[Outcome]:
     """Every start to its end, in order.
 
-    given: points to start from, instead of draws from the prior. done: what an earlier run of the same plan has finished.
-    keep: is told of every start as soon as it has ended. Raises NoStart where no start can be solved.
+    given: points to start from, instead of draws from the prior. done: the searches that an earlier run of the same plan has
+    finished. keep: is told of every search as soon as it has ended. Raises NoStart where no start can be solved.
     """
-    finished = {o.index: o for o in done}
-    waiting = [k for k in range(plan.starts) if k not in finished]
-    screened = _screen(objective, plan, crew, waiting, given)
-    if not finished and screened and not any(s.candidates for s in screened):
-        raise no_start(screened, bool(given))
+    finished: Finished = {(o.index, o.draw): o for o in done}
+    screened: dict[int, Screened] = {}
     told = _told(callback, crew.stop)
-    attempts = {k: _attempt(objective, k, s, crew.stop, told) for k, s in zip(waiting, screened, strict=True)}
+    searched = SEARCHED if plan.backend.continues and plan.starts > 1 and not given else 1
+    for draw in range(searched):
+        starts = [k for k in _again(finished, plan, draw) if (k, draw) not in finished]
+        new = [k for k in starts if k not in screened]
+        screened |= zip(new, _screen(objective, plan, crew, new, given), strict=True)
+        if not finished and screened and not any(s.candidates for s in screened.values()):
+            raise no_start(list(screened.values()), bool(given))
+        attempts = [_attempt(objective, plan, k, draw, screened[k], finished) for k in starts]
+        for attempt in attempts:
+            attempt.search.arrived(told, crew.stop)
+        before = 0 if given or draw else plan.draws
+        _to_the_end({a.index: a for a in attempts}, plan, crew, finished, before, keep, told)
+        if crew.stop.is_set():
+            break
+    return [_together([o for (k, _), o in sorted(finished.items()) if k == start]) for start in range(plan.starts)]
+
+
+def _again(finished: Finished, plan: Plan, draw: int) -> list[int]:
+    """The starts that search from this one of their draws: all from the first, none once the best value was reached often."""
+    if draw == 0:
+        return list(range(plan.starts))
+    values = [min(o.local.value for (k, n), o in finished.items() if k == start and n < draw) for start in range(plan.starts)]
+    if sum(v < min(values) + NEAR for v in values) >= ENOUGH:
+        return []
+    return [k for k, value in enumerate(values) if not value < min(values) + NEAR]
+
+
+def _to_the_end(
+    attempts: dict[int, _Attempt], plan: Plan, crew: Crew, finished: Finished, before: int, keep: Keep, told: Callback | None
+) -> None:
+    """The searches, round by round, until each has ended; all are then `finished`."""
 
     def moved(attempt: _Attempt) -> None:
         attempt.search.arrived(told, crew.stop)
         if attempt.end is not None:
             keep(attempt.outcome)
 
-    def move(work: Callable[..., _Attempt], running: Iterable[_Attempt], **options: Any) -> None:
-        attempts.update((a.index, a) for a in crew.do([partial(work, attempt=a, plan=plan, **options) for a in running], moved))
-
-    move(_wean, [a for a in attempts.values() if a.end is None])
-    before = 0 if given else plan.draws + sum(litter * spent for litter, spent in WEANING)
     for round_ in itertools.count(1):
-        running = [k for k, a in attempts.items() if a.end is None]
+        running = [a for a in attempts.values() if a.end is None]
         if not running:
             break
-        limit = plan.options.max_evaluations
-        if plan.backend.continues and plan.starts > 1:
-            limit = min(limit, before + round_ * ROUND)
-        move(_advance, [attempts[k] for k in running], limit=limit)
+        spent = before + round_ * ROUND if plan.backend.continues and plan.starts > 1 else plan.options.max_evaluations
+        work = [partial(_advance, attempt=a, plan=plan, limit=min(a.most, spent)) for a in running]
+        attempts.update((a.index, a) for a in crew.do(work, moved))
         known = [*(a.outcome for a in attempts.values()), *finished.values()]
-        for a in (attempts[k] for k in running):
-            if a.end is None and _hopeless(a.search, limit, 2 * round_ * ROUND, known):
+        for a in (attempts[a.index] for a in running):
+            if a.end is None and _hopeless(a.search, spent, 2 * round_ * ROUND, known):
                 a.end = End(GIVEN_UP, False)
                 keep(a.outcome)
-    finished |= {k: a.outcome for k, a in attempts.items()}
-    return [finished[k] for k in range(plan.starts)]
+    finished |= {(a.index, a.draw): a.outcome for a in attempts.values()}
+
+
+def _together(searches: Sequence[Outcome]) -> Outcome:
+    """A start as one: the best of its searches, with the account of all."""
+    best = min(searches, key=lambda o: o.local.value)
+    history: list[tuple[int, float]] = []
+    evaluations, failures = 0, Counter[str]()
+    for local in (o.local for o in searches):
+        lowest = history[-1][1] if history else np.inf
+        history += [(evaluations + n, value) for n, value in local.history if value < lowest]
+        evaluations += local.evaluations
+        failures.update(local.failures)
+    return replace(best, local=replace(
+        best.local, evaluations=evaluations, gradients=sum(o.local.gradients for o in searches), failures=dict(failures),
+        history=tuple(history), solve_seconds=sum(o.local.solve_seconds for o in searches),
+    ))  # fmt: skip
 
 
 def polished(objective: Objective, plan: Plan, crew: Crew, best: Outcome) -> Outcome:
@@ -188,60 +232,34 @@ def _told(callback: Callback | None, stop: threading.Event) -> Callback | None:
     return told
 
 
-def _attempt(
-    objective: Objective, k: int, screened: Screened, stop: threading.Event, told: Callback | None
-) -> _Attempt:
-    search = Search(objective, limit=0, start=k, callback=told, stop=stop)
-    search.evaluations, search.failures = screened.evaluations, dict(screened.failures)
-    attempt = _Attempt(k, search, list(screened.candidates))
+def _attempt(objective: Objective, plan: Plan, k: int, draw: int, screened: Screened, finished: Finished) -> _Attempt:
+    """The search of start k from this one of its draws; the draws after the searched ones stand in for those that fail."""
+    search = Search(objective, limit=0, start=k)
+    if draw == 0:
+        search.evaluations, search.failures = screened.evaluations, dict(screened.failures)
+    spent = sum(o.local.evaluations for (of, _), o in finished.items() if of == k)
+    attempt = _Attempt(k, draw, search, list(screened.candidates[draw::SEARCHED]), plan.options.max_evaluations - spent)
     if not attempt.candidates:
         attempt.end = End(NO_DRAW, False)
+    elif attempt.most <= 0:
+        attempt.end = End(SPENT, False)
     return attempt
 
 
 def _advance(objective: Objective, attempt: _Attempt, plan: Plan, limit: int) -> _Attempt:
-    """One round of a start, on from its best point that has derivatives."""
-    search = attempt.search
-    search.objective, search.limit = objective, limit
-    if search.base is None:
-        attempt.end = End(FAILED_START, False)
-    else:
-        attempt.end = _searched(search, search.base[0], plan, _options(plan, attempt))
-    return attempt
-
-
-def _wean(objective: Objective, attempt: _Attempt, plan: Plan) -> _Attempt:
-    """Search shortly from the best draws, somewhat longer from the better half of them, and go on with the best.
-
-    A draw that cannot be started from does not count. With a backend that cannot go on from where it was, the first draw that
-    can be started from gets all the evaluations.
+    """One round of a search, on from its best point that has derivatives; one that has none yet begins at the first draw
+    that can be started from.
     """
-    attempt.search.objective = objective
-    options, most = _options(plan, attempt), plan.options.max_evaluations
-    stages = WEANING if plan.backend.continues and len(attempt.candidates) > 1 else ((1, most),)
-    account, litter = attempt.search, list[tuple[Search, End | None, Candidate]]()
-    wanted, spent = stages[0]
+    search, options = attempt.search, _options(plan, attempt)
+    search.objective, search.limit = objective, limit
+    if search.base is not None:
+        attempt.end = _searched(search, search.base[0], plan, attempt.most, options)
+        return attempt
     for candidate in attempt.candidates:
-        account = account.next(min(most, account.evaluations + spent))
-        end = _searched(account, candidate.u, plan, options)
-        if end is None or end.reason != FAILED_START:
-            litter.append((account, end, candidate))
-        if len(litter) == wanted or account.ended:
+        attempt.began = candidate
+        attempt.end = _searched(search, candidate.u, plan, attempt.most, options)
+        if attempt.end is None or attempt.end.reason != FAILED_START:
             break
-    for wanted, spent in stages[1:]:
-        litter = sorted(litter, key=lambda one: one[0].best_value)[:wanted]
-        for k, (search, end, candidate) in enumerate(litter):
-            if end is None and search.base is not None and not account.ended:
-                search.charge(account)
-                search.limit = min(most, account.evaluations + spent)
-                litter[k], account = (search, _searched(search, search.base[0], plan, options), candidate), search
-    if litter:
-        attempt.search, attempt.end, attempt.began = min(litter, key=lambda one: one[0].best_value)
-        attempt.search.charge(account)
-        if account.ended:
-            attempt.end = litter[-1][1] or attempt.end
-    else:
-        attempt.search, attempt.end = account, End(FAILED_START, False)
     return attempt
 
 
@@ -250,12 +268,12 @@ def _options(plan: Plan, attempt: _Attempt) -> Options:
     return Options(plan.options.tolerance, plan.options.max_evaluations, seed, plan.options.extra)
 
 
-def _searched(search: Search, u: np.ndarray, plan: Plan, options: Options) -> End | None:
+def _searched(search: Search, u: np.ndarray, plan: Plan, most: int, options: Options) -> End | None:
     """Why a search from u ended; None where it may go on, given more evaluations."""
     try:
         return minimised(plan.backend, search, u, options)
     except Halt as halt:
-        more = str(halt) == SPENT and search.evaluations < plan.options.max_evaluations
+        more = str(halt) == SPENT and search.evaluations < most
         return None if more else End(str(halt), False)
 
 

@@ -64,8 +64,8 @@ class Store:
 
 
 def record_of(outcome: Outcome) -> dict[str, Any]:
-    """One start as a record."""
-    return {"index": outcome.index, "u0": outcome.u0, "value0": outcome.value0, "local": outcome.local}
+    """One search as a record."""
+    return {"index": outcome.index, "draw": outcome.draw, "u0": outcome.u0, "value0": outcome.value0, "local": outcome.local}
 
 
 def finished_of(store: Store, starts: int, dim: int) -> list[Outcome]:
@@ -87,7 +87,7 @@ def outcome_of(record: Mapping[str, Any]) -> Outcome:
     local = dict(record["local"])
     local |= {"u": _array(local["u"]), "value": _number(local["value"]),
               "history": tuple((int(n), float(v)) for n, v in local["history"])}  # fmt: skip
-    return Outcome(int(record["index"]), _array(record["u0"]), _number(record["value0"]), Local(**local))
+    return Outcome(int(record["index"]), _array(record["u0"]), _number(record["value0"]), Local(**local), int(record["draw"]))
 
 
 def _array(values: list[float | None]) -> np.ndarray:

@@ -34,8 +34,9 @@ NEARER = 0.7
 SAME = 0.5
 NEIGHBOURS = 4.0
 
-# A mode with less than this of the mass of the best one, as normal densities have it, gets no chain.
-NEGLIGIBLE = 1e-4
+# A mode with less than this of the mass of the best one, as normal densities have it, gets no chain: of four chains, one there
+# would count for a quarter.
+NEGLIGIBLE = 1e-3
 
 # How much wider than the normal density at its mode the starts are spread, so that R-hat still tells something.
 OVERDISPERSED = 1.5
