@@ -468,3 +468,11 @@ def test_sensitivities_that_are_difference_quotients_are_announced(tmp_path):
         " J1: A -> ; cell*factorial(k1*A)/1e6;\nend\n"
     )
     assert "could not be differentiated" in load_model(path, name="m").sensitivity_note(("k1",))
+
+
+def test_large_numbers_are_finite_and_no_warning(recwarn):
+    from bnfhmc.model.network import _finite
+
+    assert _finite(np.array([1e200, -1e300])) and _finite(np.zeros((2, 0)))
+    assert not _finite(np.array([1.0, np.inf])) and not _finite(np.array([np.nan, 1e200]))
+    assert not recwarn.list
