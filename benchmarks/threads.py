@@ -1,8 +1,9 @@
-"""What a second thread is worth: over the conditions of one evaluation, and over chains.
+"""What a second thread is worth: over the conditions of one evaluation, over chains, and over the starts of a fit.
 
-    python -m benchmarks.threads [--quick] [--threads N] [--json FILE]
+    python -m benchmarks.threads [--quick] [--threads N] [--starts 100] [--json FILE]
 
-Evaluations a second of wall time with one thread and with N, and their ratio; so it needs N idle cores.
+Evaluations a second of wall time with one thread and with N, and their ratio; so it needs N idle cores. Of a fit these are all
+its solves, screening, polish and what is done after it included; the fits of one thread and of N are the same to the last bit.
 """
 
 from __future__ import annotations
@@ -64,17 +65,38 @@ def measure(case: Case, folder: Path, threads: int, seconds: float) -> list[Row]
     ]  # fmt: skip
 
 
+def fits(case: Case, folder: Path, threads: int, starts: int) -> Row:
+    """Whole fits from so many starts, in turn with one thread and with several."""
+    posterior, _ = case.opened(folder)
+    rates: dict[int, list[float]] = {1: [], threads: []}
+    found = set()
+    for _ in range(2):
+        for cores, kept in rates.items():
+            began = time.perf_counter()
+            fit = bnfhmc.optimize(posterior, starts=starts, random_seed=1, cores=cores)
+            kept.append(fit.evaluations / (time.perf_counter() - began))
+            found.add((fit.log_posterior, fit.evaluations))
+    if len(found) > 1:
+        raise RuntimeError(f"the number of threads has changed the fit: {found}")
+    one, several = (float(np.max(kept)) for kept in rates.values())
+    return {"case": case.name, "over": f"{starts} starts", "threads": threads, "one /s": one, f"{threads} /s": several,
+            "ratio": several / one}  # fmt: skip
+
+
 def main() -> None:
     """Measure, print the table and write it."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--quick", action="store_true", help="a shorter measurement")
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--starts", type=int, default=100)
     parser.add_argument("--json", type=Path)
     chosen = parser.parse_args()
     rows: list[Row] = []
     with tempfile.TemporaryDirectory() as folder:
         for case in (c for c in overhead_cases() if c.name in ("receptor", "knockdowns")):
             rows += measure(case, Path(folder) / case.name, chosen.threads, 4.0 if chosen.quick else 20.0)
+            if case.name == "receptor":
+                rows.append(fits(case, Path(folder) / "fits", chosen.threads, 20 if chosen.quick else chosen.starts))
     printed("Threads", rows)
     saved(chosen.json, "threads", rows)
 

@@ -6,6 +6,7 @@ Exit codes: 0 converged (or nothing wrong), 3 finished but not converged, 2 a ba
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import redirect_stdout
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
     from bnfhmc.problem import Problem
     from bnfhmc.report.check import Section
     from bnfhmc.run import Outcome
+
+
+BLAS_THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 class Point(Enum):
@@ -295,6 +299,9 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
+    # Threads go over chains and starts: a BLAS that takes more of them for small matrices stands in their way. Before NumPy.
+    for name in BLAS_THREADS:
+        os.environ.setdefault(name, "1")
     # Libraries that a model needs read sys.argv too: bionetgen takes --debug and --quiet for its own.
     args, sys.argv[1:] = sys.argv[1:], []
     try:

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from bnfhmc.optimizers import FitResult
     from bnfhmc.posterior import Posterior
     from bnfhmc.problem import Problem
-    from bnfhmc.samplers.chains import NearModes
     from bnfhmc.samplers.checkpoint import Checkpoint
     from bnfhmc.samplers.draws import Draws
+    from bnfhmc.samplers.modes import NearModes
 
 CHECKPOINT = "checkpoint"  # the folder within a result folder that a run goes on from
 

@@ -445,3 +445,13 @@ def test_python_code_runs_only_where_the_flag_allows_it(tmp_path, monkeypatch):
     assert not (tmp_path / "MARK").exists()
     assert invoke("check", "fit.conf", "--allow-callable").exit_code == 0
     assert (tmp_path / "MARK").exists()
+
+
+@pytest.mark.parametrize("chosen", ["", "3"])
+def test_the_command_leaves_threads_to_chains_and_starts(chosen):
+    code = "import os, sys; sys.argv[1:] = ['--help']\nfrom bnfhmc import cli\ntry:\n    cli.main()\nfinally:\n"
+    code += "    print([os.environ[name] for name in cli.BLAS_THREADS], 'numpy' in sys.modules)"
+    environment = {k: v for k, v in os.environ.items() if k not in cli.BLAS_THREADS}
+    environment |= {"PYTHONPATH": str(Path(cli.__file__).parents[1])} | ({"OMP_NUM_THREADS": chosen} if chosen else {})
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    assert done.stdout.splitlines()[-1] == f"['1', '{chosen or 1}', '1'] False"

@@ -111,14 +111,16 @@ def found_again(climbed: Iterable[Basin | None]) -> bool:
     return best is not None and sum(same_mode(best, basin) for basin in ends) > 1
 
 
-def worth_a_chain(modes: Sequence[Basin], scale: Float[np.ndarray, " d"]) -> tuple[Basin, ...]:
-    """Of the modes those with more than a negligible mass by Laplace's approximation, the heaviest first.
+def worth_a_chain(
+    modes: Sequence[Basin], scale: Float[np.ndarray, " d"], least: float = NEGLIGIBLE
+) -> tuple[Basin, ...]:
+    """Of the modes those with more than the share `least` of the largest mass by Laplace's approximation, the heaviest first.
 
         log mass = log π(z) − ½ log det|H|, up to a constant
     """
     masses = [mode.logp - 0.5 * _log_det(mode, scale) for mode in modes]
     order = sorted(range(len(modes)), key=lambda i: -masses[i])
-    return tuple(modes[i] for i in order if masses[i] >= masses[order[0]] + math.log(NEGLIGIBLE))
+    return tuple(modes[i] for i in order if masses[i] >= masses[order[0]] + math.log(least))
 
 
 def start_in(

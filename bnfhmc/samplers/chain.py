@@ -24,7 +24,7 @@ from bnfhmc.samplers.starts import NoStart, Start, draw_start, given_start, stre
 from bnfhmc.samplers.target import Target
 
 # Each chain has a stream of random numbers for its start and one for its transitions, and each climb to a mode has one.
-START, TRANSITIONS, CLIMBS = 0, 1, 2
+START, TRANSITIONS = 0, 1
 
 # Of so many draws of a warm-up one tells its curvature: neighbours tell the same, and some noise families have to sum for it.
 CURVED_EVERY = 3

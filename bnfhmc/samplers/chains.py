@@ -16,14 +16,15 @@ from jaxtyping import Float
 from bnfhmc.cores import usable_cores
 from bnfhmc.errors import InputError, Mistake
 from bnfhmc.samplers import metric as metrics
-from bnfhmc.samplers.basins import Basin, climb, distinct, found_again, worth_a_chain
-from bnfhmc.samplers.chain import CLIMBS, TRANSITIONS, Chain, Settings, record, start_chain
+from bnfhmc.samplers.basins import Basin
+from bnfhmc.samplers.chain import TRANSITIONS, Chain, Settings, record, start_chain
 from bnfhmc.samplers.checkpoint import Checkpoint
 from bnfhmc.samplers.curvature import Curved, Valued
 from bnfhmc.samplers.draws import Draws, Search, Trace
 from bnfhmc.samplers.host import Host, Stopped
 from bnfhmc.samplers.kernels.protocol import Asks, Kernel, Tuning
 from bnfhmc.samplers.methods import method_of
+from bnfhmc.samplers.modes import NearModes, find_modes
 from bnfhmc.samplers.progress import Progress, Row
 from bnfhmc.samplers.relay import Relay
 from bnfhmc.samplers.starts import prior_spread, stream
@@ -38,17 +39,11 @@ Away = Callable[[Sequence[int], Sequence[Basin], Settings], Sequence[str]]
 class Died(RuntimeError):
     """A chain has died elsewhere; the message is the reason."""
 
-# A seed → points z near the modes, and how many gradients it took to find them.
-NearModes = Callable[[int], tuple[Sequence[Float[np.ndarray, " d"]], int]]
-
 # How far log π may be from what it was, relatively, for a run to be taken for the same one on another machine.
 SAME = 1e-6
 
 # The settings that a run is told by, besides its kernel.
 ASKED = ("num_warmup", "num_samples", "metric", "random_seed", "start", "starts", "tuned", "accept_by")
-
-# Climbs to the modes that chains start around: so many at once, until two have reached the highest one, and no more than this.
-CLIMBED, MOST_CLIMBS = 8, 32
 
 
 def run_chains(
@@ -85,7 +80,7 @@ def run_chains(
     `metrics.DENSE_UP_TO` parameters. `random_seed`: None draws one and records it. `cores`: threads at once; None takes what
     the process may use. `check_gradient`: compare the gradient with central differences at every start, before any draw;
     `rtol` is the relative tolerance of the target's solver, which sets what such a comparison can tell. `start`: "prior"
-    starts the chains from draws of ``target.sample_start``; "map" climbs from `CLIMBED` of them to the modes and spreads the
+    starts the chains from draws of ``target.sample_start``; "map" climbs from some of them to the modes and spreads the
     chains around these, every fourth one far out. `starts`: points z for the chains to start from instead, in turn.
     `near_modes`: for "map", what finds points from a seed that the climbs start from instead. `tuned`: what an earlier run has
     learnt, for the chains in turn. `accept_by`: "value" accepts each draw by log π from a solve for that alone, which makes
@@ -210,26 +205,12 @@ def _basins(
         return (), Search() if checkpoint is None else checkpoint.searched()
     for row in rows:
         row.phase = "search"
-    hosts: list[Host] = []
-
-    near, gradients = near_modes(settings.random_seed) if near_modes is not None else ((), 0)
-
-    def climbed(index: int) -> Basin | None:
-        rng = stream(settings.random_seed, index, CLIMBS)
-        z = near[index] if len(near) else np.asarray(target.sample_start(rng), dtype=float)
-        return climb(hosts[index], z, settings.scale)
-
-    hosts += [Host(target.clone(), stop) for _ in near]
-    ends = _on_threads([partial(climbed, i) for i in range(len(near))], threads, stop)
-    near = near if any(end is not None for end in ends) else ()
-    while not len(near) and len(ends) < MOST_CLIMBS and not found_again(ends):
-        hosts += [Host(target.clone(), stop) for _ in range(CLIMBED)]
-        ends += _on_threads([partial(climbed, i) for i in range(len(ends), len(hosts))], threads, stop)
-    modes = distinct(ends)
-    search = Search(gradients + sum(host.tally.gradients for host in hosts), tuple(mode.logp for mode in modes))
+    modes, search = find_modes(
+        target, settings.scale, settings.random_seed, lambda work: _on_threads(work, threads, stop), stop, near_modes
+    )
     if checkpoint is not None:
         checkpoint.save_search(search)
-    return worth_a_chain(modes, settings.scale), search
+    return modes, search
 
 
 def _restored(

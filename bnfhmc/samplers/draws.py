@@ -87,10 +87,12 @@ class ChainRecord:
 
 
 class Search(NamedTuple):
-    """A search for modes: its gradients, and log π at each mode, the highest first, those too low for a chain included."""
+    """A search for modes: its gradients, log π at each mode, the highest first, those too low for a chain included, and its
+    solves for values alone."""
 
     gradients: int = 0
     modes: tuple[float, ...] = ()
+    values: int = 0
 
 
 @dataclass(frozen=True, slots=True)

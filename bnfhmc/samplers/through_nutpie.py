@@ -17,12 +17,12 @@ from jaxtyping import Float
 from bnfhmc.cores import usable_cores
 from bnfhmc.errors import MissingTool
 from bnfhmc.samplers import metric as metrics
-from bnfhmc.samplers.basins import Basin, climb, distinct, start_in, worth_a_chain
-from bnfhmc.samplers.chain import CLIMBS, START
-from bnfhmc.samplers.chains import CLIMBED
+from bnfhmc.samplers.basins import Basin, start_in
+from bnfhmc.samplers.chain import START
 from bnfhmc.samplers.curvature import curvature_of
 from bnfhmc.samplers.draws import STATS, ChainRecord, Draws, Trace
 from bnfhmc.samplers.host import Host, Tally
+from bnfhmc.samplers.modes import find_modes
 from bnfhmc.samplers.starts import Start, draw_start, given_start, prior_spread, stream
 from bnfhmc.samplers.target import Target
 
@@ -129,8 +129,7 @@ def _starts(
         return [given_start(np.asarray(z, dtype=float), host.evaluate_curved, chain=i) for i, z in enumerate(starts)]
     found, basins = list[Start](), tuple[Basin, ...]()
     if start == "map":
-        draws = [target.sample_start(stream(seed, i, CLIMBS)) for i in range(CLIMBED)]
-        basins = worth_a_chain(distinct(climb(host, np.asarray(z, dtype=float), scale) for z in draws), scale)
+        basins, _ = find_modes(target, scale, seed, lambda work: [one() for one in work], stop)
     for i in range(chains):
         rng = stream(seed, i, START)
         near = start_in(basins, host, scale, rng, chain=i)

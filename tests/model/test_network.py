@@ -486,3 +486,11 @@ def test_the_steps_of_the_integrator_are_counted_once_a_run(network):
     model.solve({**THETA, "k1": 0.7}, TIMES, OUTPUTS, ("k1",))  # the run before, which costs no step
     assert model.solver_steps == before + once
     assert model.clone().solver_steps == 0
+
+
+def test_large_numbers_are_finite_and_no_warning(recwarn):
+    from bnfhmc.model.network import _finite
+
+    assert _finite(np.array([1e200, -1e300])) and _finite(np.zeros((2, 0)))
+    assert not _finite(np.array([1.0, np.inf])) and not _finite(np.array([np.nan, 1e200]))
+    assert not recwarn.list

@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -263,6 +264,26 @@ def test_what_was_not_finished_is_not_kept_for_finished(tmp_path, cores, how):
     reasons = [json.loads(line)["local"]["reason"] for line in file.read_text().splitlines()[1:]]
     assert len(reasons) < 6 and not {"interrupted", "stopped by the callback"} & set(reasons)
     same(whole, optimize(hilly(), "lbfgs", starts=6, random_seed=3, cores=2, store=file))
+
+
+@EVERY
+def test_the_number_of_threads_changes_no_method(method):
+    """Solves that wait, each for a time of its own, let the threads take turns in another order each time."""
+
+    def build():
+        inner = problems.rosenbrock(asking(method))
+
+        def fn(theta):
+            time.sleep(1e-4 * abs(theta["x"]))
+            return inner.loss.fn(theta)
+
+        return Objective(BOUNDS, fn, returns=asking(method))
+
+    state = np.random.get_state()[1].copy()
+    fits = [optimize(build(), method, starts=3, random_seed=5, draws=2, cores=cores, max_evaluations=60) for cores in (1, 3)]
+    same(*fits)
+    if method == "cma":  # whose package would seed it
+        np.testing.assert_array_equal(np.random.get_state()[1], state)
 
 
 # files

@@ -206,6 +206,12 @@ def test_the_json_holds_everything_and_no_number_that_json_has_not():
     assert found["random_seed"] == 1 and found["method"] == "gntr"
 
 
+def test_the_evidence_is_said_where_it_holds():
+    fit = optimize(problems.known_sigma(), starts=2, random_seed=1)
+    assert f"log evidence {fit.laplace.log_evidence:.6g}, by the Laplace approximation" in fit.sentences
+    assert not any("evidence" in s for s in optimize(problems.bounded(), starts=2, random_seed=1).sentences)
+
+
 def test_the_seed_is_drawn_and_recorded():
     first = optimize(problems.known_sigma(), starts=2)
     same(first, optimize(problems.known_sigma(), starts=2, random_seed=first.random_seed))

@@ -20,8 +20,10 @@ def minimise(search: Search, u0: Float[np.ndarray, " d"], options: Options) -> E
     x0 = np.clip((u0 - lower) / width, 0.0, 1.0)
     # The strategy needs two coordinates; a second one that f does not look at serves a single parameter.
     x0 = x0 if d > 1 else np.array([x0[0], 0.5])
+    rng = np.random.default_rng(options.seed)  # its own: what all threads draw from would depend on their number
     strategy = package.CMAEvolutionStrategy(x0, float(options.extra["sigma0"]), {
-        "bounds": [0.0, 1.0], "seed": options.seed + 1, "verbose": -9, "tolfun": options.tolerance,
+        "bounds": [0.0, 1.0], "seed": np.nan, "randn": lambda *shape: rng.standard_normal(shape), "verbose": -9,
+        "tolfun": options.tolerance,
         "tolfunhist": options.tolerance, "popsize": options.extra["popsize"], "maxiter": 10**9, "maxfevals": 10**9,
     })  # fmt: skip
     while not strategy.stop():
