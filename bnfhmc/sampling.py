@@ -53,7 +53,9 @@ class Method:
             settings.pop("near_modes", None)
             from bnfhmc.samplers.through_nutpie import run_nutpie
 
-            return run_nutpie(self.name, target, target_accept=target_accept, max_tree_depth=max_tree_depth, **settings)
+            return run_nutpie(
+                self.name, target, target_accept=target_accept, max_tree_depth=max_tree_depth, rtol=posterior.rtol, **settings
+            )
         kernel = make_kernel(
             self.name, engine, target_accept=target_accept, max_tree_depth=max_tree_depth, path_length=path_length
         )

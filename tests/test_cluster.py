@@ -60,7 +60,8 @@ def killed_after_the_first_piece(monkeypatch, cluster, name):
 
 @pytest.mark.slow
 def test_the_draws_are_the_same_though_a_worker_is_killed(conf, tmp_path, cluster):  # noqa: F811
-    conf.write_text(conf.read_text().replace("num_samples = 60", "num_samples = 800") + "checkpoint_interval = 0.1\nnum_starts = 4\n")
+    text = conf.read_text().replace("num_samples = 60", "num_samples = 800")
+    conf.write_text(text + "checkpoint_interval = 0.1\nnum_starts = 4\n")
     start(conf, tmp_path / "here", chains=3)
     killed = []
     killer = threading.Thread(target=kill_a_worker, args=(cluster, tmp_path / "away" / "checkpoint", killed), daemon=True)

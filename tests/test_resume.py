@@ -251,3 +251,30 @@ def test_auto_takes_what_a_pilot_finds_fastest_and_says_why(conf, tmp_path, monk
     monkeypatch.setattr(sampling, "chosen", None)  # no second pilot, which might choose otherwise
     runs.resume(tmp_path / "out", num_samples=60, quiet=True)
     np.testing.assert_array_equal(z(tmp_path / "out")[:, :40], first)
+
+
+@pytest.mark.parametrize(("method", "options", "said"), [
+    ("rwm", {"path_length": 1.0}, "path_length = 1.0 belongs to hmc"),
+    ("ensemble", {"metric": "dense"}, "metric = dense belongs to hmc and mala and nuts and rwm"),
+    ("nuts", {"engine": "nutpie", "time_limit": 1.0}, "time_limit = 1.0 is not known to engine = nutpie"),
+    ("nuts", {"engine": "nutpie", "accept_by": "value"}, "accept_by = value is not known to engine = nutpie"),
+    ("nuts", {"engine": "stan"}, "engine = stan is not one that nuts has: own or blackjax or nutpie"),
+    ("nuts", {"starts": []}, "starts is empty"),
+    ("nuts", {"starts": [np.zeros(2)]}, "a start has 2 values, and there are 3 parameters"),
+    ("nutz", {}, "unknown method 'nutz'"),
+])  # fmt: skip
+def test_arguments_that_do_not_go_together_are_named(conf, method, options, said):
+    with pytest.raises(ValueError, match=re.escape(said)):
+        bnfhmc.sample(bnfhmc.Posterior(bnfhmc.load(conf)), method, **options)
+
+
+def test_a_checkpoint_that_cannot_be_written_is_said(conf, tmp_path, monkeypatch):
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    told, settings = [], {"start": "prior", "num_samples": 20}
+    with monkeypatch.context() as patched:
+        patched.setattr("bnfhmc.samplers.checkpoint.np.savez", full)
+        runs.run(runs.with_settings(bnfhmc.load(conf), **settings), tmp_path / "out", quiet=True, tell=told.append)
+    assert any("could not be written (No space left on device)" in note for note in told)
+    assert z(tmp_path / "out").shape[1] == 20
