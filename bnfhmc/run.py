@@ -21,6 +21,7 @@ from bnfhmc.sampling import (
     draw,
     method_of,
     near_modes,
+    stored_settings,
     tunings_of,
 )
 
@@ -192,7 +193,6 @@ def resume(
     dask scheduler whose workers have the chains; None has them here. The rest, and what is raised, as in `run`;
     InputError also where there is no run, or where its configuration, data or model are not what they were.
     """
-    from bnfhmc.problem import Settings
     from bnfhmc.report.folder import claim
 
     if load is None:
@@ -204,7 +204,7 @@ def resume(
         hint = "only a run of a configuration can be gone on with from here"
         raise InputError(Mistake("the run does not say what it is of", hint, output_dir))
     problem = load(Path(about["file"]))
-    settings = Settings.model_validate(about["settings"])
+    settings = stored_settings(about.get("settings"), output_dir / CHECKPOINT / "run.json")
     settings = settings.model_copy(
         update={
             "num_samples": num_samples or settings.num_samples, "time_limit": time_limit, "scheduler": scheduler,

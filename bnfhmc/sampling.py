@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from bnfhmc.cluster import Cluster
     from bnfhmc.posterior import Posterior
-    from bnfhmc.problem import Problem
+    from bnfhmc.problem import Problem, Settings
     from bnfhmc.samplers.chains import NearModes
     from bnfhmc.samplers.checkpoint import Checkpoint
     from bnfhmc.samplers.draws import Draws
@@ -136,6 +136,19 @@ def checkpoint_of(output_dir: Path, problem: Problem | None = None) -> Checkpoin
     }  # fmt: skip
     every = {} if problem is None else {"every": problem.settings.checkpoint_interval}
     return Checkpoint(output_dir / CHECKPOINT, about=about, **every)
+
+
+def stored_settings(found: Any, path: Path) -> Settings:
+    """The settings that a run or a fit was given, from the file that has them; InputError where these are none."""
+    from pydantic import ValidationError
+
+    from bnfhmc.problem import Settings
+
+    try:
+        return Settings.model_validate(found)
+    except ValidationError as error:
+        what = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'settings'}: {e['msg']}" for e in error.errors())
+        raise InputError(Mistake(f"the settings cannot be read: {what}", "the run has to begin anew", path)) from None
 
 
 def beginnings(posterior: Posterior) -> dict[str, Any]:

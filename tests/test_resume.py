@@ -278,3 +278,13 @@ def test_a_checkpoint_that_cannot_be_written_is_said(conf, tmp_path, monkeypatch
         runs.run(runs.with_settings(bnfhmc.load(conf), **settings), tmp_path / "out", quiet=True, tell=told.append)
     assert any("could not be written (No space left on device)" in note for note in told)
     assert z(tmp_path / "out").shape[1] == 20
+
+
+def test_stored_settings_that_are_damaged_are_named(conf, tmp_path):
+    start(conf, tmp_path / "out", start="prior", num_samples=20)
+    path = tmp_path / "out" / "checkpoint" / "run.json"
+    said = json.loads(path.read_text())
+    said["about"]["settings"]["chains"] = -3
+    path.write_text(json.dumps(said))
+    with pytest.raises(InputError, match=r"run\.json: the settings cannot be read: chains: .* greater than or equal to 1"):
+        runs.resume(tmp_path / "out", quiet=True)
