@@ -10,6 +10,7 @@ sampling are counted. "tolerance" is that of the solves with sensitivities, rela
 from __future__ import annotations
 
 import argparse
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -80,8 +81,12 @@ def main() -> None:
             path = sampler_cases.CASES[case](Path(folder) / case)
             rows: list[Row] = []
             for method in options.method or METHODS:
-                rows_of = [measured(path, method, tolerance, options) for tolerance in TOLERANCES]
-                rows += [row | {"gain": row["ESS/CPU s"] / rows_of[0]["ESS/CPU s"]} for row in rows_of]
+                first = 0.0
+                for tolerance in TOLERANCES:
+                    row = measured(path, method, tolerance, options)
+                    first = first or row["ESS/CPU s"]
+                    rows.append(row | {"gain": row["ESS/CPU s"] / first})
+                    print(*(f"{k} {v}" for k, v in rows[-1].items()), sep=", ", file=sys.stderr, flush=True)
             printed(case, rows)
             everything += [{"case": case, **row} for row in rows]
             saved(options.json, "loose_gradients", everything)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import socket
 import threading
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -22,13 +24,16 @@ from bnfhmc.samplers.chains import run_chain
 from bnfhmc.samplers.checkpoint import Checkpoint, decode, encode
 from bnfhmc.samplers.executors import Dask
 from bnfhmc.samplers.methods import OWN, make_kernel
-from bnfhmc.samplers.posterior_target import as_target
+from bnfhmc.samplers.posterior_target import as_target, value_of
 
 T = TypeVar("T")
 
 # Rows that a worker predicts at a time: a few seconds of work at the most, and nothing of it is lost time on the network.
 ROWS = 100
 
+
+# How far log π may be from what it is elsewhere, relatively, for the problem to be taken for the same.
+SAME = 1e-6
 
 # What a chain is told of the settings of its run; arrays travel beside it.
 ASKED = ("num_warmup", "num_samples", "metric", "check_gradient", "rtol", "random_seed", "start", "accept_by")
@@ -44,7 +49,10 @@ class Cluster:
             hint = "a run on a cluster is of a configuration, and by 'executor = dask' and 'scheduler = <address>'"
             raise InputError(Mistake("the workers would not know what to run", hint, problem.path))
         self._workers = Dask(s.scheduler)
-        self._told = {"file": str(problem.path.resolve()), "settings": s.model_dump(mode="json"), "run": uuid.uuid4().hex}
+        self._told = {
+            "file": str(problem.path.resolve()), "settings": s.model_dump(mode="json"), "run": uuid.uuid4().hex,
+            "probe": _probe(Posterior(problem)),
+        }  # fmt: skip
 
     def chains(self, method: str, kept: Checkpoint) -> Callable[..., Sequence[str]]:
         """What has the chains of a run worked on; they are left in their checkpoints."""
@@ -114,7 +122,24 @@ def rows_on_worker(task: Mapping[str, Any]) -> list[Any]:
 
 
 def _read(task: Mapping[str, Any]) -> Posterior:
-    return Posterior(replace(load(Path(task["file"])), settings=Settings.model_validate(task["settings"])))
+    """The posterior of the run, from its files; InputError where they are not those of the one who asks."""
+    path = Path(task["file"])
+    posterior = Posterior(replace(load(path), settings=Settings.model_validate(task["settings"])))
+    found, expected = _probe(posterior), task["probe"]
+    same = found == expected or (not isinstance(found, str) and not isinstance(expected, str)
+                                 and math.isclose(found, expected, rel_tol=SAME, abs_tol=SAME))  # fmt: skip
+    if not same:
+        here = socket.gethostname()
+        what = f"log π at the medians of the priors is {found} on {here}, and {expected} where the run was begun"
+        raise InputError(Mistake(what, "the workers have to see the very files of the run", path))
+    return posterior
+
+
+def _probe(posterior: Posterior) -> float | str:
+    """What tells one problem from another: log π at the medians of the priors, or why there is none."""
+    u = posterior.prior.quantile(np.full(posterior.dim, 0.5))
+    at = value_of(posterior, posterior.z_from_u(u))
+    return at.logp if at.status == "ok" else at.status
 
 
 _here = threading.local()  # what this thread of a worker has built, for the run that it was last asked to work for

@@ -30,6 +30,9 @@ class InputError(ValueError):
         self.mistakes: tuple[Mistake, ...] = (mistakes,) if isinstance(mistakes, Mistake) else tuple(mistakes)
         super().__init__("\n".join(str(m) for m in self.mistakes))
 
+    def __reduce__(self) -> tuple[type[InputError], tuple[tuple[Mistake, ...]]]:
+        return type(self), (self.mistakes,)
+
 
 class MissingTool(RuntimeError):
     """A program or package the input needs is not installed; the message names the command that installs it."""
@@ -39,8 +42,11 @@ class FailedSolve(ArithmeticError):
     """A quantity was asked for at a point where the model could not be solved; ``kind`` names the failure."""
 
     def __init__(self, kind: str, message: str):
-        self.kind = kind
+        self.kind, self._message = kind, message
         super().__init__(f"{kind}: {message}")
+
+    def __reduce__(self) -> tuple[type[FailedSolve], tuple[str, str]]:
+        return type(self), (self.kind, self._message)
 
 
 class GradientMismatch(RuntimeError):

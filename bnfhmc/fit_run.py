@@ -114,6 +114,9 @@ def resume(
     load: reads the file that the fit is of; None takes `bnfhmc.load`. scheduler: the address of the dask scheduler whose
     workers do the searches; None has them here. Raises InputError where there is no unfinished fit.
     """
+    from bnfhmc.report.folder import RECORD
+    from bnfhmc.sampling import stored_settings
+
     if load is None:
         from bnfhmc.read import load as read
 
@@ -126,7 +129,8 @@ def resume(
     if record.get("status") == "finished":
         raise InputError(Mistake("the fit in this folder is finished", "there is nothing to go on with", output_dir))
     where = {"scheduler": scheduler, "executor": "local" if scheduler is None else "dask"}
-    problem = replace(load(Path(asked["file"])), settings=Settings.model_validate(asked["settings"] | where))
+    settings = stored_settings(asked.get("settings"), output_dir / RECORD).model_copy(update=where)
+    problem = replace(load(Path(asked["file"])), settings=settings)
     return run_fit(problem, output_dir, cores=cores, console=console)
 
 

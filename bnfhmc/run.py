@@ -21,6 +21,7 @@ from bnfhmc.sampling import (
     draw,
     method_of,
     near_modes,
+    stored_settings,
     tunings_of,
 )
 
@@ -104,6 +105,10 @@ def sample(
 
     load_arviz()  # what cannot be imported is to say so before the first draw
     cores = cores or usable_cores()
+    _refuse_misplaced(method, {
+        "engine": engine, "metric": metric, "max_tree_depth": max_tree_depth, "path_length": path_length,
+        "accept_by": accept_by, "time_limit": time_limit, "warmup_from": tuned,
+    }, starts, posterior.dim)  # fmt: skip
     options: dict[str, Any] = {
         "engine": engine, "metric": metric, "max_tree_depth": max_tree_depth, "path_length": path_length,
         "accept_by": accept_by, "time_limit": time_limit, "start": start,
@@ -123,6 +128,21 @@ def sample(
     if failure is not None:
         raise failure
     return idata
+
+
+def _refuse_misplaced(
+    method: str, options: dict[str, Any], starts: Sequence[Float[np.ndarray, " d"]] | None, dim: int
+) -> None:
+    """ValueError for options that the method or its engine has no use for, and for starts that are no points."""
+    from bnfhmc.samplers.methods import misplaced
+
+    method_of(method) if method != AUTO else None
+    said = [f"{name} = {options[name]} {why}" for name, why in misplaced(method, options).items()]
+    if starts is not None and not len(starts):
+        said.append("starts is empty: give one point u, or None")
+    said += [f"a start has {len(u)} values, and there are {dim} parameters" for u in starts or () if len(u) != dim]
+    if said:
+        raise ValueError("; ".join(said))
 
 
 def run(
@@ -173,7 +193,6 @@ def resume(
     dask scheduler whose workers have the chains; None has them here. The rest, and what is raised, as in `run`;
     InputError also where there is no run, or where its configuration, data or model are not what they were.
     """
-    from bnfhmc.problem import Settings
     from bnfhmc.report.folder import claim
 
     if load is None:
@@ -185,7 +204,7 @@ def resume(
         hint = "only a run of a configuration can be gone on with from here"
         raise InputError(Mistake("the run does not say what it is of", hint, output_dir))
     problem = load(Path(about["file"]))
-    settings = Settings.model_validate(about["settings"])
+    settings = stored_settings(about.get("settings"), output_dir / CHECKPOINT / "run.json")
     settings = settings.model_copy(
         update={
             "num_samples": num_samples or settings.num_samples, "time_limit": time_limit, "scheduler": scheduler,
@@ -223,6 +242,9 @@ def _run(
     )  # fmt: skip
     for index, why in (draws.died or {}).items():
         tell(f"chain {index + 1} is not among the draws: {why}")
+    if draws.unsaved:
+        tell(f"the checkpoint in {folder.path / CHECKPOINT} could not be written ({draws.unsaved}): "
+             "the draws can be used, and not be added to")  # fmt: skip
     if draws.ended:
         tell(f"{draws.ended}: {draws.z.shape[1]} of {s.num_samples} draws a chain are made; "
              f"'bnfhmc resume {folder.path}' goes on")  # fmt: skip

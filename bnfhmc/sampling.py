@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from bnfhmc.cluster import Cluster
     from bnfhmc.optimizers import FitResult
     from bnfhmc.posterior import Posterior
-    from bnfhmc.problem import Problem
+    from bnfhmc.problem import Problem, Settings
     from bnfhmc.samplers.checkpoint import Checkpoint
     from bnfhmc.samplers.draws import Draws
     from bnfhmc.samplers.modes import NearModes
@@ -54,7 +54,9 @@ class Method:
             settings.pop("near_modes", None)
             from bnfhmc.samplers.through_nutpie import run_nutpie
 
-            return run_nutpie(self.name, target, target_accept=target_accept, max_tree_depth=max_tree_depth, **settings)
+            return run_nutpie(
+                self.name, target, target_accept=target_accept, max_tree_depth=max_tree_depth, rtol=posterior.rtol, **settings
+            )
         kernel = make_kernel(
             self.name, engine, target_accept=target_accept, max_tree_depth=max_tree_depth, path_length=path_length
         )
@@ -136,6 +138,19 @@ def checkpoint_of(output_dir: Path, problem: Problem | None = None) -> Checkpoin
     }  # fmt: skip
     every = {} if problem is None else {"every": problem.settings.checkpoint_interval}
     return Checkpoint(output_dir / CHECKPOINT, about=about, **every)
+
+
+def stored_settings(found: Any, path: Path) -> Settings:
+    """The settings that a run or a fit was given, from the file that has them; InputError where these are none."""
+    from pydantic import ValidationError
+
+    from bnfhmc.problem import Settings
+
+    try:
+        return Settings.model_validate(found)
+    except ValidationError as error:
+        what = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'settings'}: {e['msg']}" for e in error.errors())
+        raise InputError(Mistake(f"the settings cannot be read: {what}", "the run has to begin anew", path)) from None
 
 
 def beginnings(posterior: Posterior) -> dict[str, Any]:

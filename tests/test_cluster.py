@@ -11,6 +11,7 @@ import pytest
 import bnfhmc
 from bnfhmc import fit_run as fits
 from bnfhmc import run as runs
+from bnfhmc.cluster import Cluster, rows_on_worker
 from bnfhmc.errors import InputError
 from bnfhmc.optimizers import store as fits_store
 from bnfhmc.report.quiet_arviz import load_arviz
@@ -154,3 +155,15 @@ def test_a_time_limit_ends_a_run_there(conf, tmp_path, cluster):  # noqa: F811
 def test_a_cluster_without_an_address_is_refused(conf, tmp_path):  # noqa: F811
     with pytest.raises(InputError, match="executor = dask"):
         start(conf, tmp_path / "out", executor="dask")
+
+
+def test_a_worker_that_sees_other_files_says_so(conf, tmp_path):  # noqa: F811
+    problem = runs.with_settings(bnfhmc.load(conf), executor="dask", scheduler="tcp://127.0.0.1:1")
+    told, posterior = Cluster(problem)._told, bnfhmc.Posterior(problem)
+    u = np.array([posterior.prior.sample(np.random.default_rng(1))])
+    asked = told | {"work": lambda own, rows, first: [own.loss(rows[0])], "u": u, "first": 0}
+    assert rows_on_worker(asked | {"run": "1"}) == [posterior.loss(u[0])]
+    data = tmp_path / "d1.exp"
+    data.write_text(data.read_text().replace("0.5 8", "0.5 9"))
+    with pytest.raises(InputError, match=r"fit.conf: log π at the medians .* where the run was begun; the workers have to see"):
+        rows_on_worker(asked | {"run": "2"})

@@ -146,7 +146,7 @@ def test_every_method_goes_all_the_way(conf, tmp_path, method):
 
 def test_an_engine_that_a_method_has_not_is_named(conf):
     posterior = bnfhmc.Posterior(bnfhmc.load(conf))
-    with pytest.raises(ValueError, match="method 'rwm' has no engine 'blackjax'; it has own"):
+    with pytest.raises(ValueError, match="engine = blackjax is not one that rwm has: own"):
         bnfhmc.sample(posterior, "rwm", engine="blackjax")
 
 
@@ -264,3 +264,40 @@ def test_the_search_for_the_mode_is_kept_with_the_chains(conf, tmp_path):
     other = runs.with_settings(bnfhmc.load(conf), start="prior")
     runs.run(other, tmp_path / "out", overwrite=True, quiet=True)
     assert not (tmp_path / "out" / "checkpoint" / "map.json").exists()  # that run started from no mode
+
+
+@pytest.mark.parametrize(("method", "options", "said"), [
+    ("rwm", {"path_length": 1.0}, "path_length = 1.0 belongs to hmc"),
+    ("ensemble", {"metric": "dense"}, "metric = dense belongs to hmc and mala and nuts and rwm"),
+    ("nuts", {"engine": "nutpie", "time_limit": 1.0}, "time_limit = 1.0 is not known to engine = nutpie"),
+    ("nuts", {"engine": "nutpie", "accept_by": "value"}, "accept_by = value is not known to engine = nutpie"),
+    ("nuts", {"engine": "stan"}, "engine = stan is not one that nuts has: own or blackjax or nutpie"),
+    ("nuts", {"starts": []}, "starts is empty"),
+    ("nuts", {"starts": [np.zeros(2)]}, "a start has 2 values, and there are 3 parameters"),
+    ("nutz", {}, "unknown method 'nutz'"),
+])  # fmt: skip
+def test_arguments_that_do_not_go_together_are_named(conf, method, options, said):
+    with pytest.raises(ValueError, match=re.escape(said)):
+        bnfhmc.sample(bnfhmc.Posterior(bnfhmc.load(conf)), method, **options)
+
+
+def test_a_checkpoint_that_cannot_be_written_is_said(conf, tmp_path, monkeypatch):
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    told, settings = [], {"start": "prior", "num_samples": 20}
+    with monkeypatch.context() as patched:
+        patched.setattr("bnfhmc.samplers.checkpoint.np.savez", full)
+        runs.run(runs.with_settings(bnfhmc.load(conf), **settings), tmp_path / "out", quiet=True, tell=told.append)
+    assert any("could not be written (No space left on device)" in note for note in told)
+    assert z(tmp_path / "out").shape[1] == 20
+
+
+def test_stored_settings_that_are_damaged_are_named(conf, tmp_path):
+    start(conf, tmp_path / "out", start="prior", num_samples=20)
+    path = tmp_path / "out" / "checkpoint" / "run.json"
+    said = json.loads(path.read_text())
+    said["about"]["settings"]["chains"] = -3
+    path.write_text(json.dumps(said))
+    with pytest.raises(InputError, match=r"run\.json: the settings cannot be read: chains: .* greater than or equal to 1"):
+        runs.resume(tmp_path / "out", quiet=True)

@@ -34,9 +34,8 @@ NEARER = 0.7
 SAME = 0.5
 NEIGHBOURS = 4.0
 
-# A mode with less than this of the mass of the best one, as normal densities have it, gets no chain: of four chains, one there
-# would count for a quarter.
-NEGLIGIBLE = 1e-3
+# A mode that by its curvature has less than this of the mass of the best one is not looked at any more.
+DOUBTFUL = 1e-8
 
 # How much wider than the normal density at its mode the starts are spread, so that R-hat still tells something.
 OVERDISPERSED = 1.5
@@ -111,16 +110,14 @@ def found_again(climbed: Iterable[Basin | None]) -> bool:
     return best is not None and sum(same_mode(best, basin) for basin in ends) > 1
 
 
-def worth_a_chain(
-    modes: Sequence[Basin], scale: Float[np.ndarray, " d"], least: float = NEGLIGIBLE
-) -> tuple[Basin, ...]:
-    """Of the modes those with more than the share `least` of the largest mass by Laplace's approximation, the heaviest first.
+def worth_a_walk(modes: Sequence[Basin], scale: Float[np.ndarray, " d"]) -> tuple[Basin, ...]:
+    """Of the modes those whose mass is not out of the question by Laplace's approximation, the heaviest first.
 
         log mass = log π(z) − ½ log det|H|, up to a constant
     """
     masses = [mode.logp - 0.5 * _log_det(mode, scale) for mode in modes]
     order = sorted(range(len(modes)), key=lambda i: -masses[i])
-    return tuple(modes[i] for i in order if masses[i] >= masses[order[0]] + math.log(least))
+    return tuple(modes[i] for i in order if masses[i] >= masses[order[0]] + math.log(DOUBTFUL))
 
 
 def start_in(

@@ -114,7 +114,8 @@ class Checkpoint:
 
     def tunings(self) -> list[Tuning]:
         """What the chains of the run have learnt; InputError where there is none."""
-        found = [_read(path)[0]["at"].tuning for path in sorted(self.folder.glob("chain-*.npz"))]
+        files = sorted(self.folder.glob("chain-*.npz"), key=lambda path: (len(path.name), path.name))  # 2 before 10
+        found = [_read(path)[0]["at"].tuning for path in files]
         if not found:
             raise InputError(Mistake("there is no run to learn from", "name the result folder of a run", self.folder))
         return found
@@ -136,6 +137,7 @@ class Checkpoint:
             "start": chain.start.z,
             "redrawn": list(chain.start.redrawn),
             "rng": chain.rng.bit_generator.state,
+            "of": _whose(chain),
         }
         text = json.dumps(encode(state, arrays))
         for name, trace, n in (("warm", chain.warm, chain.at.warmed), ("sampled", chain.sampled, chain.at.sampled)):
@@ -157,6 +159,8 @@ class Checkpoint:
             fits = chain.warm.z.shape[1:] == (at.warmed, chain.target.dim) and chain.sampled.z.shape[1] == at.sampled
             if not fits:
                 raise ValueError(f"it holds {chain.warm.z.shape[1:]} and {chain.sampled.z.shape[1:]} numbers")
+            if state.get("of", _whose(chain)) != _whose(chain):
+                raise ValueError("it is of another chain, or of a run with another seed")
             chain.rng.bit_generator.state = state["rng"]
             chain.at, chain.cost = at, state["cost"]
             chain.host = Host(chain.target, stop, state["counted"])
@@ -172,6 +176,12 @@ class Checkpoint:
     def path(self, index: int) -> Path:
         """The file of a chain."""
         return self.folder / f"chain-{index + 1}.npz"
+
+
+def _whose(chain: Chain) -> list[int]:
+    """What a chain's random numbers come from: the seed of the run, and which chain it is."""
+    seeds: Any = chain.rng.bit_generator.seed_seq
+    return [int(seeds.entropy), *map(int, seeds.spawn_key)]
 
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
@@ -242,5 +252,8 @@ def _replace(path: Path, content: bytes | Mapping[str, np.ndarray]) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
+    except OSError as error:  # a write that fails does not say where
+        error.filename = error.filename or str(path)
+        raise
     finally:
         temporary.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Which modes chains start around: climbs from what a multistart found or from draws of the prior, weighed where there are several."""
+"""Which modes chains start around: climbs from what a multistart or the prior gives, weighed where there are several."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from bnfhmc.samplers.basins import NEGLIGIBLE, Basin, climb, distinct, found_again, same_mode, worth_a_chain
+from bnfhmc.samplers.basins import Basin, climb, distinct, found_again, same_mode, worth_a_walk
 from bnfhmc.samplers.draws import Search
 from bnfhmc.samplers.host import Host
 from bnfhmc.samplers.starts import stream
@@ -29,8 +29,8 @@ CLIMBS, WALKS = 2, 3
 # Climbs from draws of the prior: so many at once, until two have reached the highest mode, and no more than this.
 CLIMBED, MOST_CLIMBS = 8, 32
 
-# Of the modes so many are weighed by walks at the most: those that by their curvature have more than this of the largest mass.
-WEIGHED, DOUBTFUL = 8, 1e-8
+# So many modes are weighed by walks at the most.
+WEIGHED = 8
 
 
 def find_modes(
@@ -64,12 +64,12 @@ def find_modes(
     modes = distinct(ends)
     chosen = modes
     if len(modes) > 1:
-        likely = worth_a_chain(modes, scale, DOUBTFUL)[:WEIGHED]
+        likely = worth_a_walk(modes, scale)[:WEIGHED]
 
         def weighed(host: Host, index: int) -> Weighed:
             return weigh(host, likely[index], scale, stream(random_seed, index, WALKS))
 
-        kept = heaviest(do([partial(weighed, own(), i) for i in range(len(likely))]), NEGLIGIBLE)
+        kept = heaviest(do([partial(weighed, own(), i) for i in range(len(likely))]))
         chosen = tuple(mode for i, mode in enumerate(kept) if not any(same_mode(other, mode) for other in kept[:i]))
     tallies = [host.tally for host in hosts]
     heights = tuple(mode.logp for mode in modes)

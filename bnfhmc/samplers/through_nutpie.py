@@ -21,6 +21,8 @@ from bnfhmc.samplers.basins import Basin, start_in
 from bnfhmc.samplers.chain import START
 from bnfhmc.samplers.curvature import curvature_of
 from bnfhmc.samplers.draws import STATS, ChainRecord, Draws, Trace
+from bnfhmc.samplers.gradient_check import GradientReport
+from bnfhmc.samplers.gradient_check import check_gradient as check_gradient_at
 from bnfhmc.samplers.host import Host, Tally
 from bnfhmc.samplers.modes import find_modes
 from bnfhmc.samplers.starts import Start, draw_start, given_start, prior_spread, stream
@@ -51,6 +53,8 @@ def run_nutpie(
     cores: int | None = None,
     start: str = "prior",
     starts: Sequence[Float[np.ndarray, " d"]] = (),
+    check_gradient: bool = True,
+    rtol: float = 1e-8,
     checkpoint: object = None,
     resume: bool = False,
 ) -> Draws:
@@ -66,12 +70,15 @@ def run_nutpie(
         raise MissingTool("nutpie is not installed: pip install 'bnfhmc[nutpie]', or take engine = own") from None
     if method != "nuts":
         raise ValueError(f"method '{method}' has no engine 'nutpie'; nuts has")
+    if num_warmup < 1:
+        raise ValueError(f"num_warmup = {num_warmup}: engine = nutpie needs at least 1")
     if resume:
         raise ValueError("a run of nutpie cannot be resumed; begin it anew")
     seed = int(np.random.SeedSequence().generate_state(1)[0]) if random_seed is None else int(random_seed)
     stop, errors = threading.Event(), list[BaseException]()
     scale = prior_spread(target)
     found = _starts(target, chains, seed, start, starts, scale, stop)
+    checks = [_checked(start, target, scale, rtol, i) for i, start in enumerate(found)] if check_gradient else []
     curvature = found[0].curvature or curvature_of(found[0].evaluation)
     metric = metrics.from_scale(scale, "dense") if curvature is None else metrics.from_curvature(curvature, scale, "dense")
     whitened = [np.linalg.solve(metric.root, start.z) for start in found]
@@ -112,7 +119,14 @@ def run_nutpie(
             raise errors[0] from None
         raise
     sampled, warm = _trace(idata, "", metric), _trace(idata, "warmup_", metric)
-    return _draws(target, found, sampled, warm, hosts, metric, seed, time.perf_counter() - began)
+    return _draws(target, found, checks, sampled, warm, hosts, metric, seed, time.perf_counter() - began)
+
+
+def _checked(start: Start, target: Target, scale: np.ndarray, rtol: float, chain: int) -> tuple[GradientReport, int]:
+    """The gradient at a start beside central differences, and what that cost."""
+    host = Host(target.clone(), threading.Event())
+    report = check_gradient_at(host.evaluate, target.names, start.z, start.evaluation, scale=scale, rtol=rtol, chain=chain)
+    return report, host.gradients
 
 
 def _starts(
@@ -151,6 +165,7 @@ def _trace(idata: Any, prefix: str, metric: metrics.Metric) -> Trace:
 def _draws(
     target: Target,
     starts: Sequence[Start],
+    checks: Sequence[tuple[GradientReport, int]],
     sampled: Trace,
     warm: Trace,
     hosts: Sequence[Host],
@@ -158,20 +173,21 @@ def _draws(
     seed: int,
     seconds: float,
 ) -> Draws:
-    """The failed solves are of all chains and of the warm-up too, and stand with the first chain; the metric is that of the
-    coordinates: nutpie does not tell more."""
+    """The failed solves are of all chains and of the warm-up too, and stand with the first chain, as do the solves of searches
+    for a step size; the metric is that of the coordinates: nutpie does not tell more."""
     failures: dict[str, int] = {}
     for host in hosts:
         for kind, count in host.tally.failures.items():
             failures[kind] = failures.get(kind, 0) + count
+    more = sum(host.gradients for host in hosts) - int(warm.stats["n_steps"].sum() + sampled.stats["n_steps"].sum())
     share = warm.stats["n_steps"].sum() / max(1, warm.stats["n_steps"].sum() + sampled.stats["n_steps"].sum())
     records = tuple(
         ChainRecord(
             start=starts[c % len(starts)].z,
             redrawn=starts[c % len(starts)].redrawn,
-            gradient_check=None,
-            starting=Tally(1 + len(starts[c % len(starts)].redrawn)),
-            warmup=Tally(int(warm.stats["n_steps"][c].sum())),
+            gradient_check=checks[c % len(starts)][0] if checks else None,
+            starting=Tally(1 + len(starts[c % len(starts)].redrawn) + (checks[c % len(starts)][1] if checks else 0)),
+            warmup=Tally(int(warm.stats["n_steps"][c].sum()) + (more if c == 0 else 0)),
             sampling=Tally(int(sampled.stats["n_steps"][c].sum()), failures if c == 0 else {}),
             warmup_seconds=float(seconds * share),
             sampling_seconds=float(seconds * (1 - share)),

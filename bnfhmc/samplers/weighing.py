@@ -27,6 +27,9 @@ STEPS, LEAST = 30, 200
 # The acceptance that the length of the steps is tuned to (Roberts, Gelman & Gilks 1997).
 ACCEPTED = 0.234
 
+# A mode with less than this of the mass of the heaviest gets no chain: of four chains, one there would count for a quarter.
+NEGLIGIBLE = 1e-3
+
 # A walk that comes to a place higher than its mode has left it, and the one above is weighed instead, so many times.
 RISES = 2
 
@@ -57,10 +60,10 @@ def weigh(host: Host, mode: Basin, scale: Float[np.ndarray, " d"], rng: np.rando
     return Weighed(mode, _log_mass(walk))
 
 
-def heaviest(weighed: Sequence[Weighed], least: float) -> tuple[Basin, ...]:
-    """Of these modes those with more than the share `least` of the largest mass, the heaviest first."""
+def heaviest(weighed: Sequence[Weighed]) -> tuple[Basin, ...]:
+    """Of these modes those with more than a negligible share of the largest mass, the heaviest first."""
     order = sorted(weighed, key=lambda one: -one.log_mass)
-    return tuple(one.mode for one in order if one.log_mass >= order[0].log_mass + math.log(least))
+    return tuple(one.mode for one in order if one.log_mass >= order[0].log_mass + math.log(NEGLIGIBLE))
 
 
 def _walked(host: Host, mode: Basin, scale: np.ndarray, rng: np.random.Generator) -> _Walk:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bnfhmc.posterior import Evaluation
-from bnfhmc.samplers.basins import DEPTH, FAR_OUT, Basin, climb, distinct, found_again, start_in, worth_a_chain
+from bnfhmc.samplers.basins import DEPTH, FAR_OUT, Basin, climb, distinct, found_again, start_in, worth_a_walk
 from bnfhmc.samplers.curvature import Curvature
 from bnfhmc.samplers.host import Host
 from tests.samplers.targets import Altered, ClosedForm, CurvedGaussian, Gaussian, banana, correlated, failing
@@ -55,14 +55,14 @@ def at(logp, *z):
 def test_a_mode_that_was_found_twice_is_one_and_a_poor_one_is_none():
     found = distinct([at(-3.0, 1), None, at(-1.0, 0), at(-1.02, 0.01), at(-40.0, 9)])
     assert [basin.logp for basin in found] == [-1.0, -3.0, -40.0]
-    assert worth_a_chain(found, np.ones(1)) == found[:2]
-    assert worth_a_chain(distinct([None]), np.ones(1)) == ()
+    assert worth_a_walk(found, np.ones(1)) == found[:2]
+    assert worth_a_walk(distinct([None]), np.ones(1)) == ()
 
 
 def test_a_wide_mode_outweighs_a_narrow_one_that_is_higher():
     narrow, wide = (Basin(np.zeros(1), logp, Curvature(np.diag([h]), np.zeros(1))) for logp, h in ((0.0, 1e12), (-5.0, 1.0)))
-    assert worth_a_chain([narrow, wide], np.ones(1)) == (wide, narrow)
-    assert worth_a_chain([narrow._replace(logp=-10.0), wide], np.ones(1)) == (wide,)
+    assert worth_a_walk([narrow, wide], np.ones(1)) == (wide, narrow)
+    assert worth_a_walk([narrow._replace(logp=-10.0), wide], np.ones(1)) == (wide,)
 
 
 def test_a_direction_with_a_long_way_to_go_does_not_hold_back_the_others():

@@ -61,3 +61,22 @@ def test_ranks_are_uniform(method):
     for of in ranks.T:
         counts = np.bincount(of // ((DRAWS + 1) // BINS), minlength=BINS)
         assert stats.chisquare(counts).pvalue > 1e-5, counts
+
+
+@pytest.mark.slow
+def test_ranks_of_an_ensemble_are_uniform():
+    """Fewer runs and coarser bins, since each moves ten walkers; one of them is ranked."""
+    ranks = []
+    for seed in range(120):
+        rng = np.random.default_rng(seed)
+        truth = rng.standard_normal(3)
+        m, _, sigma = decay(np.zeros(4))[0](truth)
+        target = decay(m + sigma * rng.standard_normal(4))[1]
+        draws = run_chains(
+            make_kernel("ensemble", sweeps=5), target, chains=1, num_warmup=40, num_samples=4 * 31, random_seed=seed,
+            check_gradient=False,
+        )  # fmt: skip
+        ranks.append((draws.z[0, ::4] < truth).sum(axis=0))
+    for of in np.array(ranks).T:
+        counts = np.bincount(of // 8, minlength=4)
+        assert stats.chisquare(counts).pvalue > 1e-5, counts

@@ -12,9 +12,11 @@ import numpy as np
 import pytest
 
 from bnfhmc.errors import InputError
+from bnfhmc.samplers.chains import run_chains
 from bnfhmc.samplers.checkpoint import Checkpoint, decode, encode
 from bnfhmc.samplers.curvature import Curvature
 from bnfhmc.samplers.kernels.protocol import Point
+from bnfhmc.samplers.methods import make_kernel
 from tests.samplers.checkpointed import Slow, run
 from tests.samplers.targets import correlated
 
@@ -176,6 +178,26 @@ def test_a_manifest_that_is_damaged_is_named(tmp_path, text):
     (tmp_path / "run.json").write_text(text)
     with pytest.raises(InputError, match=r"run\.json"):
         run(tmp_path, "nuts", resume=True)
+
+
+@pytest.mark.parametrize("of", ["another chain", "another run"])
+def test_a_file_of_another_chain_is_not_taken_for_this_one(tmp_path, of):
+    run(tmp_path / "run", "nuts", num_samples=5)
+    other = run_chains(
+        make_kernel("nuts"), Slow(correlated(3)), chains=3, num_warmup=120, num_samples=5, random_seed=6, check_gradient=False,
+        checkpoint=Checkpoint(tmp_path / "other"),
+    )  # fmt: skip
+    assert other.z.shape == (3, 5, 3)
+    source = tmp_path / "run" / "chain-1.npz" if of == "another chain" else tmp_path / "other" / "chain-2.npz"
+    (tmp_path / "run" / "chain-2.npz").write_bytes(source.read_bytes())
+    with pytest.raises(InputError, match=r"chain-2\.npz: .* it is of another chain, or of a run with another seed"):
+        run(tmp_path / "run", "nuts", resume=True)
+
+
+def test_what_was_learnt_is_read_in_the_order_of_the_chains(tmp_path):
+    target, kept = Slow(correlated(2)), Checkpoint(tmp_path)
+    draws = run_chains(make_kernel("mala"), target, chains=11, num_warmup=30, num_samples=2, random_seed=1, checkpoint=kept)
+    assert [tuning.step_size for tuning in kept.tunings()] == [chain.step_size for chain in draws.chains]
 
 
 def test_a_chain_whose_file_is_lost_begins_anew(tmp_path):

@@ -1,10 +1,11 @@
 """Where pieces of a run are worked on."""
 
+import pickle
 import sys
 
 import pytest
 
-from bnfhmc.errors import MissingTool
+from bnfhmc.errors import FailedSolve, GradientMismatch, InputError, MissingTool, Mistake
 from bnfhmc.samplers.executors import Dask, Local, waited
 
 
@@ -45,3 +46,12 @@ def test_a_cluster_without_dask_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(MissingTool, match=r"pip install 'bnfhmc\[dask\]'"):
         Dask("tcp://127.0.0.1:1").map(doubled, [], lambda: None)
+
+
+@pytest.mark.parametrize("error", [
+    InputError([Mistake("wrong", "type this", "fit.conf", 3), Mistake("wrong too")]), FailedSolve("solver", "too many steps"),
+    GradientMismatch("k: 1 and 2"), MissingTool("install it"),
+])  # fmt: skip
+def test_what_is_raised_elsewhere_arrives_as_it_is(error):
+    there = pickle.loads(pickle.dumps(error))
+    assert type(there) is type(error) and str(there) == str(error) and vars(there) == vars(error)
