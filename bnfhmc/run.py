@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from bnfhmc.posterior import Posterior
     from bnfhmc.problem import Problem
     from bnfhmc.report.constraints import Held
+    from bnfhmc.report.fit_study import FitStudy
     from bnfhmc.report.folder import ResultFolder
     from bnfhmc.report.study import Study
     from bnfhmc.report.summary import Summary
@@ -338,8 +339,8 @@ def _now() -> str:
 
 def open_study(
     folder: str | Path, *, conf: str | Path | None = None, cores: int | None = None, allow_callable: bool = False
-) -> Study:
-    """A finished run, read back with its posterior: what reports and pictures are made from.
+) -> Study | FitStudy:
+    """A finished run, or a finished fit, read back with its posterior: what reports and pictures are made from.
 
     folder: what ``bnfhmc run`` has written.
     conf: the problem file, where it is not where run.json says.
@@ -351,8 +352,11 @@ def open_study(
     from functools import partial
 
     from bnfhmc.read.problem import load
-    from bnfhmc.report.opened import open_run
+    from bnfhmc.report.fit_study import is_fit, open_fit
+    from bnfhmc.report.opened import open_run, read_record
     from bnfhmc.report.study import Study
 
-    loading = partial(load, allow_callable=allow_callable)
-    return Study(open_run(Path(folder), loading, None if conf is None else Path(conf)), cores=cores)
+    loading, where = partial(load, allow_callable=allow_callable), None if conf is None else Path(conf)
+    if is_fit(read_record(Path(folder))):
+        return open_fit(Path(folder), loading, where, cores=cores)
+    return Study(open_run(Path(folder), loading, where), cores=cores)

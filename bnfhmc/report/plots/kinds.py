@@ -33,15 +33,27 @@ def pictures(study: Study | FitStudy, kind: str, *, units: Units | None = None, 
     ``units``: of times, doses and series by name, in the place of those that the configuration gives. Raises InputError for an
     unknown kind, and for one that needs draws where the study is that of a fit.
     """
-    check_kind(kind, study)
     with styled():
-        said = {**study.posterior.problem.settings.axis_units, **(units or {})}
-        yield from finish(kind, KINDS[kind](study, said), png)
+        yield from finish(kind, _drawn(study, kind, units), png)
+
+
+def axes(study: Study | FitStudy, kind: str, *, units: Units | None = None) -> list[Any]:
+    """The axes of every picture of a kind, to be changed before they are saved: one Axes a picture, or as many as its panels.
+
+    ``units`` and what is raised: as in `pictures`.
+    """
+    with styled():
+        return [made.axes for made in _drawn(study, kind, units)]
 
 
 def save_pictures(study: Study | FitStudy, kind: str, folder: Path, *, units: Units | None = None) -> list[Path]:
     """Write every picture of a kind into a folder as SVG and PNG, and return the paths."""
     return save(pictures(study, kind, units=units, png=True), folder)
+
+
+def _drawn(study: Study | FitStudy, kind: str, units: Units | None) -> Iterator[Drawn]:
+    check_kind(kind, study)
+    return KINDS[kind](study, {**study.posterior.problem.settings.axis_units, **(units or {})})
 
 
 def kinds_of(study: Study | FitStudy) -> tuple[str, ...]:
