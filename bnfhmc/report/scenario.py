@@ -26,6 +26,7 @@ from bnfhmc.report.text import print_table, printable
 if TYPE_CHECKING:
     from rich.console import Console
 
+MOST_TIMES = 100_000  # of a prediction
 _CHANGE = re.compile(r"\s*(?P<target>[^=*/+-]+?)\s*(?P<op>[=*/+-])=?\s*(?P<value>.+?)\s*")
 
 
@@ -142,6 +143,8 @@ def parse_times(text: str) -> tuple[float, ...]:
     try:
         if text.count(":") == 2:
             first, last, count = text.split(":")
+            if int(count) > MOST_TIMES:
+                raise InputError(Mistake(f"'{text}' are more than {MOST_TIMES:,} times", hint))
             times = np.linspace(float(first), float(last), int(count))
         else:
             times = np.array([float(part) for part in text.split(",")])
