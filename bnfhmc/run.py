@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from bnfhmc.cores import usable_cores
 from bnfhmc.errors import FailedSolve, InputError, Mistake
-from bnfhmc.sampling import AUTO, CHECKPOINT, METHODS, checkpoint_of, chosen, draw, method_of, near_modes, tunings_of
+from bnfhmc.sampling import AUTO, CHECKPOINT, METHODS, STARTS, checkpoint_of, chosen, draw, method_of, near_modes, tunings_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -286,7 +286,8 @@ def _write(folder: ResultFolder, posterior: Posterior, draws: Draws, started: st
     made = settings.model_copy(update={"num_samples": draws.z.shape[1]})
     verdict = judge(Evidence.of(summary, made, draws))
     held = satisfaction(posterior, draws.z)
-    used = settings.model_copy(update={"random_seed": draws.random_seed, "output_dir": folder.path})
+    start = settings.start if settings.start in STARTS else str(Path(settings.start).resolve())
+    used = settings.model_copy(update={"random_seed": draws.random_seed, "output_dir": folder.path, "start": start})
     problem = posterior.problem if posterior.problem.path is None else replace(
         posterior.problem, path=posterior.problem.path.resolve()  # the report finds it from wherever it is typed
     )

@@ -184,10 +184,11 @@ def _waterfall(study: Study | FitStudy, units: Units) -> Iterator[Drawn]:
     found = study.fitted
     if found is None or not np.isfinite(found.reached).any():
         return
+    restless = int((~found.converged).sum())
     near = int((found.reached >= found.reached.max() - NEAR).sum())
     said = (
         f"Where {len(found.reached)} starts of the search for the mode ended, the best first; {near} came within {NEAR:g} of "
-        f"the best log posterior, {found.reached.max():.5g}, and {int((~found.converged).sum())} had not come to rest."
+        f"the best log posterior, {found.reached.max():.5g}, and {restless or 'none'} had not come to rest."
     )
     yield Drawn(checks.plot_waterfall(-found.reached, same=NEAR, converged=found.converged), "", said)
 
