@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -68,21 +68,25 @@ def predict(
     """
     until = np.inf if seconds is None else time.monotonic() + seconds
 
-    def drawn(own: Posterior, index: int) -> Drawn | str | None:
-        late = time.monotonic() > until
-        return None if late else predict_one(own, u[index], np.random.default_rng((seed, index)))
+    def drawn(own: Posterior, index: int) -> np.ndarray | str | None:
+        if time.monotonic() > until:
+            return None
+        one = predict_one(own, u[index], np.random.default_rng((seed, index)))
+        return one if isinstance(one, str) else _flat(one)  # one array, since each that a process sends costs time
 
     found = over_draws(posterior, len(u), drawn, cores)
-    solved = [d for d in found if isinstance(d, Drawn)]
+    experiments, n = posterior.problem.experiments, len(posterior.measurements)
+    shapes = [*((len(e.rows), len(e.series)) for e in experiments), (n,), (n,), (n,)]
+    ends = np.cumsum([int(np.prod(shape)) for shape in shapes])
+    solved = np.array([d for d in found if isinstance(d, np.ndarray)]).reshape(-1, max(int(ends[-1]), 1))
+    parts = [part.reshape(len(solved), *shape)
+             for part, shape in zip(np.split(solved[:, : ends[-1]], ends[:-1], axis=1), shapes, strict=True)]  # fmt: skip
     return Predictive(
-        np.array([i for i, d in enumerate(found) if isinstance(d, Drawn)], dtype=int),
+        np.array([i for i, d in enumerate(found) if isinstance(d, np.ndarray)], dtype=int),
         Counter(d for d in found if isinstance(d, str)),
-        tuple(np.asarray(e.rows, dtype=float) for e in posterior.problem.experiments),
-        tuple(
-            np.array([d.curves[i] for d in solved]).reshape(len(solved), len(e.rows), len(e.series))
-            for i, e in enumerate(posterior.problem.experiments)
-        ),
-        *_columns(solved, len(posterior.measurements)),
+        tuple(np.asarray(e.rows, dtype=float) for e in experiments),
+        tuple(parts[: len(experiments)]),
+        *parts[len(experiments) :],
     )
 
 
@@ -139,9 +143,10 @@ def thinned(draws: int, limit: int) -> Int[np.ndarray, " s"]:
     return np.unique(np.linspace(0, draws - 1, min(limit, draws)).round().astype(int))
 
 
-def _columns(solved: Sequence[Drawn], n: int) -> list[np.ndarray]:
-    parts = ([d.predicted for d in solved], [d.replicated for d in solved], [d.loglik for d in solved])
-    return [np.array(part).reshape(len(solved), n) for part in parts]
+def _flat(drawn: Drawn) -> Float[np.ndarray, " all"]:
+    """The numbers of a draw in one row, which is never empty."""
+    row = np.concatenate([*(c.ravel() for c in drawn.curves), drawn.predicted, drawn.replicated, drawn.loglik])
+    return row if row.size else np.zeros(1)
 
 
 def _dense(e: Experiment, points: int) -> Experiment:
