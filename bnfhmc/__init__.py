@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from bnfhmc.posterior import Evaluation, Posterior
     from bnfhmc.problem import Problem, Settings
     from bnfhmc.read.problem import load
-    from bnfhmc.report import plots
+    from bnfhmc.report import plots as plot
     from bnfhmc.run import open_study, sample
 
 __version__ = "0.1.0"
@@ -39,7 +39,7 @@ __all__ = [
     "load",
     "open_study",
     "optimize",
-    "plots",
+    "plot",
     "profile_likelihood",
     "sample",
 ]
@@ -59,17 +59,19 @@ _HOME = {
     "load": "bnfhmc.read.problem",
     "open_study": "bnfhmc.run",
     "optimize": "bnfhmc.optimizers",
-    "plots": "bnfhmc.report.plots",
+    "plot": "bnfhmc.report.plots",
     "profile_likelihood": "bnfhmc.optimizers",
     "sample": "bnfhmc.run",
 }
+
+_MODULES = {"plot"}  # names of whole modules
 
 
 def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     home = import_module(_HOME[name])
-    value = home if home.__name__.endswith(f".{name}") else getattr(home, name)
+    value = home if name in _MODULES else getattr(home, name)
     globals()[name] = value
     return value
 

@@ -15,6 +15,7 @@ from bnfhmc.sampling import (
     AUTO,
     CHECKPOINT,
     METHODS,
+    STARTS,
     checkpoint_of,
     chosen,
     cluster_of,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from bnfhmc.posterior import Posterior
     from bnfhmc.problem import Problem
     from bnfhmc.report.constraints import Held
+    from bnfhmc.report.fit_study import FitStudy
     from bnfhmc.report.folder import ResultFolder
     from bnfhmc.report.study import Study
     from bnfhmc.report.summary import Summary
@@ -321,7 +323,8 @@ def _write(folder: ResultFolder, posterior: Posterior, draws: Draws, started: st
     made = settings.model_copy(update={"num_samples": draws.z.shape[1]})
     verdict = judge(Evidence.of(summary, made, draws))
     held = satisfaction(posterior, draws.z)
-    used = settings.model_copy(update={"random_seed": draws.random_seed, "output_dir": folder.path})
+    start = settings.start if settings.start in STARTS else str(Path(settings.start).resolve())
+    used = settings.model_copy(update={"random_seed": draws.random_seed, "output_dir": folder.path, "start": start})
     problem = posterior.problem if posterior.problem.path is None else replace(
         posterior.problem, path=posterior.problem.path.resolve()  # the report finds it from wherever it is typed
     )
@@ -376,8 +379,8 @@ def _now() -> str:
 
 def open_study(
     folder: str | Path, *, conf: str | Path | None = None, cores: int | None = None, allow_callable: bool = False
-) -> Study:
-    """A finished run, read back with its posterior: what reports and pictures are made from.
+) -> Study | FitStudy:
+    """A finished run, or a finished fit, read back with its posterior: what reports and pictures are made from.
 
     folder: what ``bnfhmc run`` has written.
     conf: the problem file, where it is not where run.json says.
@@ -389,8 +392,11 @@ def open_study(
     from functools import partial
 
     from bnfhmc.read.problem import load
-    from bnfhmc.report.opened import open_run
+    from bnfhmc.report.fit_study import is_fit, open_fit
+    from bnfhmc.report.opened import open_run, read_record
     from bnfhmc.report.study import Study
 
-    loading = partial(load, allow_callable=allow_callable)
-    return Study(open_run(Path(folder), loading, None if conf is None else Path(conf)), cores=cores)
+    loading, where = partial(load, allow_callable=allow_callable), None if conf is None else Path(conf)
+    if is_fit(read_record(Path(folder))):
+        return open_fit(Path(folder), loading, where, cores=cores)
+    return Study(open_run(Path(folder), loading, where), cores=cores)

@@ -19,6 +19,7 @@ from bnfhmc.problem import Problem, Settings
 from bnfhmc.report.fitted import CHECKPOINT
 from bnfhmc.report.folder import POSTERIOR, PROGRAM, RECORD
 from bnfhmc.report.quiet_arviz import load_arviz
+from bnfhmc.report.record import misshapen
 from bnfhmc.report.summary import Summary
 from bnfhmc.report.verdict import Evidence
 
@@ -115,7 +116,9 @@ def read_run(folder: Path) -> Run:
     lacking = [g for g in ("posterior", "unconstrained_posterior", "sample_stats") if g not in idata.groups()]
     if lacking:
         raise InputError(Mistake(f"has no group {', '.join(lacking)}", "is it from a run of bnfhmc?", path))
-    return Run(folder, record, idata)
+    run = Run(folder, record, idata)
+    _refuse_two_runs(run)
+    return run
 
 
 def open_run(folder: Path, load: Load, conf: Path | None = None) -> Opened:
@@ -132,6 +135,20 @@ def open_run(folder: Path, load: Load, conf: Path | None = None) -> Opened:
     z = run.z
     u = np.array([posterior.u_from_z(row) for row in z.reshape(-1, z.shape[-1])]).reshape(z.shape)
     return Opened(run, posterior, u)
+
+
+def _refuse_two_runs(run: Run) -> None:
+    """Refuse a posterior.nc that is not of the run that run.json tells of: other parameters, or other means."""
+    said = {n: s.get("mean") for n, s in run.record.get("summary", {}).items()}
+    if not said:
+        return
+    means = dict(zip(run.names, run.theta.mean(axis=(0, 1)).tolist(), strict=True))
+    alike = said.keys() == means.keys() and all(
+        m is None or not np.isfinite(means[n]) or np.isclose(m, means[n], rtol=1e-6, atol=0.0) for n, m in said.items()
+    )
+    if not alike:
+        what = f"is of another run than {POSTERIOR} beside it"
+        raise InputError(Mistake(what, "restore the two files of one run, or run again", run.folder / RECORD))
 
 
 def read_record(folder: Path) -> dict[str, Any]:
@@ -156,6 +173,8 @@ def read_record(folder: Path) -> dict[str, Any]:
     if record.get("status") != "finished" and not record.get("ended_by"):
         hint = f"let it finish; if it was stopped, type 'bnfhmc resume {folder}'"
         raise InputError(Mistake("the run has not finished", hint, path))
+    if where := misshapen(record):
+        raise InputError(Mistake(f"cannot be understood: {where}", "has it been edited? restore it, or run again", path))
     return record
 
 

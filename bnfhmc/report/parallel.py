@@ -7,8 +7,8 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import ThreadPoolExecutor
+from multiprocessing.connection import Connection
 from queue import SimpleQueue
 from typing import Any, Protocol, Self, TypeVar
 
@@ -28,8 +28,8 @@ class Cloned(Protocol):
 
 
 Own = TypeVar("Own", bound=Cloned)
-BLOCK = 25  # draws that are taken at a time, at most
-_inherited: list[tuple[Any, Callable[[Any, int], Any]]] = []  # what forked processes find when they begin
+BLOCK, FEW = 25, 4  # draws that a thread, and a process, takes at a time, at most
+PATIENCE = 60.0  # seconds for which a process waits to take draws, which takes microseconds
 
 
 def over_draws(own: Own, count: int, job: Callable[[Own, int], T], cores: int | None = None) -> list[T]:
@@ -40,48 +40,73 @@ def over_draws(own: Own, count: int, job: Callable[[Own, int], T], cores: int | 
     taken. What a job returns has to be pickled then. The first exception ends it and is raised.
     """
     workers = max(1, min(cores or usable_cores(), count))
-    blocks = np.array_split(np.arange(count), max(4 * workers, -(-count // BLOCK)))
     if workers == 1:
         return [job(own, i) for i in range(count)]
     if _may_fork():
-        parts = _forked(own, blocks, job, workers)
-        if parts is not None:
-            return [one for part in parts for one in part]
-    return _threaded(own, blocks, job, workers)
+        found = _forked(own, count, job, workers)
+        if found is not None:
+            return found
+    return _threaded(own, np.array_split(np.arange(count), max(4 * workers, -(-count // BLOCK))), job, workers)
 
 
 def _may_fork() -> bool:
     return sys.platform == "linux" and threading.active_count() == 1 and "jax" not in sys.modules
 
 
-def _forked(own: Own, blocks: Sequence[np.ndarray], job: Callable[[Own, int], T], workers: int) -> list[list[T]] | None:
-    """The results by block; None where a job has raised or its process has died: what was raised is whole on threads only."""
-    _inherited.append((own, job))
-    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("fork"), _ignore_interrupts)
+def _forked(own: Own, count: int, job: Callable[[Own, int], T], workers: int) -> list[T] | None:
+    """The results in order; None where a job has raised or its process has died: what was raised is whole on threads only."""
+    context = multiprocessing.get_context("fork")
+    taken = context.Value("q", 0)
+    out: list[Any] = [None] * count
+    begun: list[tuple[Any, Connection]] = []
     try:
-        parts: list[list[T]] = []
-        for part in pool.map(_block, [b.tolist() for b in blocks]):
-            if part is None:
+        for _ in range(workers):
+            receive, send = context.Pipe(duplex=False)
+            process = context.Process(target=_work, args=(own, count, job, taken, send), daemon=True)
+            begun.append((process, receive))
+            process.start()
+            send.close()  # the end of a process is then that of its pipe
+        for _, receive in begun:
+            found = receive.recv()
+            if found is None:
                 return None
-            parts.append(part)
-        return parts
-    except BrokenProcessPool:
+            for first, results in found:
+                out[first : first + len(results)] = results
+        return out
+    except EOFError:
         return None
     finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-        _inherited.pop()
+        for process, receive in begun:
+            receive.close()
+            if process.pid is not None:
+                process.terminate()  # one that has sent its results has nothing to lose
+                process.join()
 
 
-def _ignore_interrupts() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is interrupted too, and ends them
-
-
-def _block(indices: list[int]) -> list[Any] | None:
-    own, job = _inherited[-1]
+def _work(own: Own, count: int, job: Callable[[Own, int], T], taken: Any, send: Connection) -> None:
+    """Take a few draws at a time until none is left, and send the results as one message; None where a job raises."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is interrupted too, and ends this process
     try:
-        return [job(own, i) for i in indices]
+        found: list[tuple[int, list[T]]] = []
+        while (first := _next(taken, count)) < count:
+            found.append((first, [job(own, i) for i in range(first, min(first + FEW, count))]))
+        send.send(found)
     except Exception:
-        return None
+        send.send(None)
+    send.close()
+
+
+def _next(taken: Any, count: int) -> int:
+    """The first of the next few draws that nobody has taken; `count` where there is none."""
+    lock = taken.get_lock()
+    if not lock.acquire(timeout=PATIENCE):
+        raise TimeoutError("a process has died that was taking draws")
+    try:
+        first = int(taken.value)
+        taken.value = min(first + FEW, count)
+        return first
+    finally:
+        lock.release()
 
 
 def _threaded(own: Own, blocks: Sequence[np.ndarray], job: Callable[[Own, int], T], workers: int) -> list[T]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import NamedTuple
@@ -34,8 +34,8 @@ class Drawn(NamedTuple):
     loglik: Float[np.ndarray, " n"]
 
 
-# A draw, the kind of its failure, or None where there was no time for it.
-Found = Drawn | str | None
+# The numbers of a draw in one row, the kind of its failure, or None where there was no time for it.
+Found = np.ndarray | str | None
 
 # What predicts some rows of u, given the number of the first, and all the rows → what it finds, with posteriors elsewhere.
 Away = Callable[[Callable[..., list[Found]], Float[np.ndarray, "s d"]], list[Found]]
@@ -80,16 +80,18 @@ def predict(
         found = over_draws(posterior, len(u), lambda own, i: _drawn(own, u[i], (seed, i), until), cores)
     else:
         found = away(partial(_rows, seed=seed, until=until), u)
-    solved = [d for d in found if isinstance(d, Drawn)]
+    experiments, n = posterior.problem.experiments, len(posterior.measurements)
+    shapes = [*((len(e.rows), len(e.series)) for e in experiments), (n,), (n,), (n,)]
+    ends = np.cumsum([int(np.prod(shape)) for shape in shapes])
+    solved = np.array([d for d in found if isinstance(d, np.ndarray)]).reshape(-1, max(int(ends[-1]), 1))
+    parts = [part.reshape(len(solved), *shape)
+             for part, shape in zip(np.split(solved[:, : ends[-1]], ends[:-1], axis=1), shapes, strict=True)]  # fmt: skip
     return Predictive(
-        np.array([i for i, d in enumerate(found) if isinstance(d, Drawn)], dtype=int),
+        np.array([i for i, d in enumerate(found) if isinstance(d, np.ndarray)], dtype=int),
         Counter(d for d in found if isinstance(d, str)),
-        tuple(np.asarray(e.rows, dtype=float) for e in posterior.problem.experiments),
-        tuple(
-            np.array([d.curves[i] for d in solved]).reshape(len(solved), len(e.rows), len(e.series))
-            for i, e in enumerate(posterior.problem.experiments)
-        ),
-        *_columns(solved, len(posterior.measurements)),
+        tuple(np.asarray(e.rows, dtype=float) for e in experiments),
+        tuple(parts[: len(experiments)]),
+        *parts[len(experiments) :],
     )
 
 
@@ -99,8 +101,10 @@ def _rows(posterior: Posterior, u: Float[np.ndarray, "s d"], first: int, seed: i
 
 
 def _drawn(posterior: Posterior, u: Float[np.ndarray, " d"], seed: tuple[int, int], until: float) -> Found:
-    late = time.time() > until
-    return None if late else predict_one(posterior, u, np.random.default_rng(seed))
+    if time.time() > until:
+        return None
+    one = predict_one(posterior, u, np.random.default_rng(seed))
+    return one if isinstance(one, str) else _flat(one)  # one array, since each that a process sends costs time
 
 
 def predict_one(posterior: Posterior, u: Float[np.ndarray, " d"], rng: np.random.Generator) -> Drawn | str:
@@ -156,9 +160,10 @@ def thinned(draws: int, limit: int) -> Int[np.ndarray, " s"]:
     return np.unique(np.linspace(0, draws - 1, min(limit, draws)).round().astype(int))
 
 
-def _columns(solved: Sequence[Drawn], n: int) -> list[np.ndarray]:
-    parts = ([d.predicted for d in solved], [d.replicated for d in solved], [d.loglik for d in solved])
-    return [np.array(part).reshape(len(solved), n) for part in parts]
+def _flat(drawn: Drawn) -> Float[np.ndarray, " all"]:
+    """The numbers of a draw in one row, which is never empty."""
+    row = np.concatenate([*(c.ravel() for c in drawn.curves), drawn.predicted, drawn.replicated, drawn.loglik])
+    return row if row.size else np.zeros(1)
 
 
 def _dense(e: Experiment, points: int) -> Experiment:

@@ -26,6 +26,7 @@ from bnfhmc.report.text import print_table, printable
 if TYPE_CHECKING:
     from rich.console import Console
 
+MOST_TIMES = 100_000  # of a prediction
 _CHANGE = re.compile(r"\s*(?P<target>[^=*/+-]+?)\s*(?P<op>[=*/+-])=?\s*(?P<value>.+?)\s*")
 
 
@@ -142,11 +143,14 @@ def parse_times(text: str) -> tuple[float, ...]:
     try:
         if text.count(":") == 2:
             first, last, count = text.split(":")
-            times = np.linspace(float(first), float(last), int(count))
+            many = int(count) > MOST_TIMES
+            times = np.linspace(float(first), float(last), min(int(count), MOST_TIMES))
         else:
-            times = np.array([float(part) for part in text.split(",")])
+            times, many = np.array([float(part) for part in text.split(",")]), False
     except ValueError:
         raise InputError(Mistake(f"'{text}' are no times", hint)) from None
+    if many:
+        raise InputError(Mistake(f"'{text}' are more than {MOST_TIMES:,} times", hint))
     if not times.size or not np.isfinite(times).all():
         raise InputError(Mistake(f"'{text}' are no times", hint))
     return tuple(np.unique(times).tolist())

@@ -1,6 +1,7 @@
 """A run read back: what is there, and every way in which it is not the run it was."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -105,6 +106,36 @@ def test_what_is_no_finished_run(folder, tmp_path):
     (copy / "posterior.nc").write_bytes((folder / "posterior.nc").read_bytes()[:4000])
     with pytest.raises(InputError, match=r"posterior.nc: cannot be read"):
         read_run(copy)
+
+
+@pytest.mark.parametrize(("change", "where"), [
+    ({"configuration": ["x"]}, "configuration"),
+    ({"counts": {"sampling": ["a", 3]}}, r"counts.sampling.0, counts.sampling.1"),
+    ({"counts": {"sampling": [{"failed_solves": {"solver": "many"}}]}}, r"counts.sampling.0.failed_solves.solver"),
+    ({"versions": 3, "verdict": "good"}, "versions, verdict"),
+])  # fmt: skip
+def test_a_record_of_another_shape_is_refused(folder, tmp_path, change, where):
+    copy = copied(folder, tmp_path)
+    record = json.loads((copy / "run.json").read_text())
+    (copy / "run.json").write_text(json.dumps({**record, **change}))
+    with pytest.raises(InputError, match=rf"run.json: cannot be understood: {where}; "):
+        read_run(copy)
+
+
+def test_files_of_two_runs_are_told_apart(folder, tmp_path):
+    copy = copied(folder, tmp_path)
+    record = json.loads((copy / "run.json").read_text())
+    assert read_run(copy).names == ("A0", "k", "sd")
+    summary = record["summary"]
+    for other in ({**summary, "k": {**summary["k"], "mean": 1.001 * summary["k"]["mean"]}}, {"k": summary["k"]}):
+        (copy / "run.json").write_text(json.dumps({**record, "summary": other}))
+        with pytest.raises(InputError, match="run.json: is of another run than posterior.nc beside it"):
+            read_run(copy)
+
+
+def copied(folder, tmp_path):
+    """A copy of the run that may be damaged."""
+    return Path(shutil.copytree(folder, tmp_path / "copied"))
 
 
 def test_settings_of_another_version(folder):

@@ -116,6 +116,8 @@ def test_times():
     for wrong in ("", "a", "0:1", "1,inf", "0:1:-3", "nan"):
         with pytest.raises(InputError, match="are no times; type --times 0,10,30 or --times 0:60:61"):
             parse_times(wrong)
+    with pytest.raises(InputError, match="'0:1:1000000000' are more than 100,000 times"):
+        parse_times("0:1:1000000000")
 
 
 def test_as_csv_json_and_table(capsys):

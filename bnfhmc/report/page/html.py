@@ -92,6 +92,7 @@ def _content(study: Study, found: Diagnosis, audited: Audit | None, with_audit: 
         "solver_words": _solver_words(audited, with_audit),
         "data_words": _data_words(study),
         "command": _command(study),
+        "ended_by": printable(str(record.get("ended_by") or "")),
         "run_tables": tables.run_tables(study),
         "configuration": json.dumps(record.get("configuration", {}), indent=2, ensure_ascii=False),
     }
@@ -170,7 +171,7 @@ def _command(study: Study) -> str:
     if "merged_from" in record:
         return printable(shlex.join([PROGRAM, "merge", *map(str, record["merged_from"]), "-o", "again"]))
     parts = [PROGRAM, "run", str(said.get("file") or "FILE"), "--method", str(said.get("method", "nuts"))]
-    for key in ("chains", "num_warmup", "num_samples"):
+    for key in ("chains", "num_warmup", "num_samples", "engine", "start"):
         if said.get(key) is not None:
             parts += [f"--{key.replace('_', '-')}", str(said[key])]
     if record.get("random_seed") is not None:

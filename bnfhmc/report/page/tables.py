@@ -105,7 +105,8 @@ def _settings(study: Study) -> Table:
               if k in said}  # fmt: skip
     more = {"random_seed": record.get("random_seed"), "metric": record.get("counts", {}).get("metric"),
             "started": record.get("started"), "ended": record.get("ended")}  # fmt: skip
-    return _pairs("Settings", {**chosen, **more})
+    early = {"ended early": record["ended_by"]} if record.get("ended_by") else {}
+    return _pairs("Settings", {**chosen, **more, **early})
 
 
 def _pairs(caption: str, values: Any) -> Table:

@@ -1,10 +1,10 @@
 """Pictures of a finished run, each a function that returns axes, and the kinds that ``bnfhmc plot`` knows.
 
-    from bnfhmc.report import plots
-
-    with plots.styled():
-        ax = plots.plot_forest(idata_names, theta)
-    plots.figure_of(ax).savefig("forest.svg")
+    study = bnfhmc.open_study("results")
+    with bnfhmc.plot.styled():
+        ax = bnfhmc.plot.plot_forest(study.names, study.theta)
+        every = bnfhmc.plot.axes(study, "fit")
+    bnfhmc.plot.figure_of(ax).savefig("forest.svg")
 """
 
 from bnfhmc.report.plots.checks import (
@@ -20,13 +20,14 @@ from bnfhmc.report.plots.checks import (
 from bnfhmc.report.plots.drawn import Picture
 from bnfhmc.report.plots.draws import plot_forest, plot_marginals, plot_pair, plot_trace
 from bnfhmc.report.plots.fit import plot_experiment, plot_fit
-from bnfhmc.report.plots.kinds import KINDS, OF_FITS, check_kind, kinds_of, pictures, save_pictures
+from bnfhmc.report.plots.kinds import KINDS, OF_FITS, axes, check_kind, kinds_of, pictures, save_pictures
 from bnfhmc.report.plots.style import figure_of, rendered, styled
 
 __all__ = [
     "KINDS",
     "OF_FITS",
     "Picture",
+    "axes",
     "check_kind",
     "figure_of",
     "kinds_of",

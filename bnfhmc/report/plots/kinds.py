@@ -33,15 +33,27 @@ def pictures(study: Study | FitStudy, kind: str, *, units: Units | None = None, 
     ``units``: of times, doses and series by name, in the place of those that the configuration gives. Raises InputError for an
     unknown kind, and for one that needs draws where the study is that of a fit.
     """
-    check_kind(kind, study)
     with styled():
-        said = {**study.posterior.problem.settings.axis_units, **(units or {})}
-        yield from finish(kind, KINDS[kind](study, said), png)
+        yield from finish(kind, _drawn(study, kind, units), png)
+
+
+def axes(study: Study | FitStudy, kind: str, *, units: Units | None = None) -> list[Any]:
+    """The axes of every picture of a kind, to be changed before they are saved: one Axes a picture, or as many as its panels.
+
+    ``units`` and what is raised: as in `pictures`.
+    """
+    with styled():
+        return [made.axes for made in _drawn(study, kind, units)]
 
 
 def save_pictures(study: Study | FitStudy, kind: str, folder: Path, *, units: Units | None = None) -> list[Path]:
     """Write every picture of a kind into a folder as SVG and PNG, and return the paths."""
     return save(pictures(study, kind, units=units, png=True), folder)
+
+
+def _drawn(study: Study | FitStudy, kind: str, units: Units | None) -> Iterator[Drawn]:
+    check_kind(kind, study)
+    return KINDS[kind](study, {**study.posterior.problem.settings.axis_units, **(units or {})})
 
 
 def kinds_of(study: Study | FitStudy) -> tuple[str, ...]:
@@ -172,10 +184,11 @@ def _waterfall(study: Study | FitStudy, units: Units) -> Iterator[Drawn]:
     found = study.fitted
     if found is None or not np.isfinite(found.reached).any():
         return
+    restless = int((~found.converged).sum())
     near = int((found.reached >= found.reached.max() - NEAR).sum())
     said = (
         f"Where {len(found.reached)} starts of the search for the mode ended, the best first; {near} came within {NEAR:g} of "
-        f"the best log posterior, {found.reached.max():.5g}, and {int((~found.converged).sum())} had not come to rest."
+        f"the best log posterior, {found.reached.max():.5g}, and {restless or 'none'} had not come to rest."
     )
     yield Drawn(checks.plot_waterfall(-found.reached, same=NEAR, converged=found.converged), "", said)
 

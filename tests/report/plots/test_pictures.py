@@ -6,6 +6,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from matplotlib.axes import Axes
 
 from bnfhmc.errors import InputError
 from bnfhmc.posterior import Posterior
@@ -38,6 +39,20 @@ def test_an_unknown_kind_is_named():
 def test_the_same_picture_has_the_same_bytes():
     first, second = (next(plots.pictures(study(POSTERIOR), "forest")).svg for _ in range(2))
     assert first == second
+
+
+def leaves(axes):
+    """The single axes in nested lists of them."""
+    return [leaf for part in axes for leaf in leaves(part)] if isinstance(axes, list | tuple) else [axes]
+
+
+@pytest.mark.parametrize("kind", plots.KINDS)
+def test_each_kind_gives_its_axes(kind):
+    made = plots.axes(STUDY, kind, units={"time": "min"})
+    assert len(made) == EXPECTED.get(kind, 1)
+    for picture in made:
+        assert all(isinstance(ax, Axes) for ax in leaves(picture))
+        assert len({plots.figure_of(ax) for ax in leaves(picture)}) == 1
 
 
 def test_files(tmp_path):
