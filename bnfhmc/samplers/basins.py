@@ -40,9 +40,11 @@ DOUBTFUL = 1e-8
 # How much wider than the normal density at its mode the starts are spread, so that R-hat still tells something.
 OVERDISPERSED = 1.5
 
-# Every so many chains one starts far from its mode, on the way to a draw of the prior, where log π is this much lower for each
-# parameter.
+# Every so many chains one starts far from its mode, on the way to a draw of the prior.
 FAR_OUT = 4
+
+# No chain starts where log π is lower than at its mode by more than this for each parameter: a normal density has it lower by
+# 1.1 on average where starts are spread as above, and from the flanks of one that bends a warm-up takes hundreds of steps.
 DEPTH = 5.0
 
 
@@ -139,10 +141,10 @@ def start_in(
     mode, redrawn, H = basins[chain % len(basins)], list[str](), basins[chain % len(basins)].curvature
     if chain % FAR_OUT == FAR_OUT - 1:
         away = np.asarray(host.sample_start(rng), dtype=float) - mode.z
-        least = mode.logp - DEPTH * mode.z.size
     else:
         spread = metrics.from_scale(scale, "dense") if H is None else metrics.from_curvature(H, scale, "dense")
-        away, least = OVERDISPERSED * spread.push(rng.standard_normal(mode.z.size)), -math.inf
+        away = OVERDISPERSED * spread.push(rng.standard_normal(mode.z.size))
+    least = mode.logp - DEPTH * mode.z.size
     for trial in range(tries):
         z = mode.z + away * NEARER**trial
         at = host.evaluate_curved(z)

@@ -88,7 +88,7 @@ def test_mirrored_modes_are_two():
 def test_chains_are_spread_over_the_modes():
     curvature = Curvature(np.eye(2) * 100.0, np.zeros(2))
     modes = [Basin(np.array([m, 0.0]), 0.0, curvature) for m in (0.0, 50.0, 100.0)]
-    target = host(CurvedGaussian(np.eye(2)))
+    target = host(ClosedForm(2, lambda z: (0.0, np.zeros(2)), ()))
     starts = [start_in(modes, target, np.ones(2), np.random.default_rng(i), chain=i) for i in range(12) if (i + 1) % FAR_OUT]
     assert [round(s.z[0] / 50.0) for s in starts] == [0, 1, 2, 1, 2, 0, 2, 0, 1]
     assert 0.03 < np.std([s.z[1] for s in starts]) < 0.5
@@ -100,6 +100,16 @@ def test_every_fourth_chain_starts_far_out_where_the_density_is_not_lost():
     target.sample_start = lambda rng: np.array([1000.0, 0.0])
     start = start_in([Basin(np.zeros(2), 0.0, None)], host(target), np.ones(2), np.random.default_rng(0), chain=FAR_OUT - 1)
     assert start.z[1] == 0.0 and 2.0 < start.z[0] <= np.sqrt(2 * DEPTH * 2)
+
+
+def test_no_chain_starts_where_the_curvature_at_the_top_misleads():
+    def steep(z):  # as wide as a standard normal density at its top, and falling as the fourth power away from it
+        return -0.5 * z[0] ** 2 - 100.0 * z[0] ** 4, np.array([-z[0] - 400.0 * z[0] ** 3])
+
+    mode = Basin(np.zeros(1), 0.0, Curvature(np.eye(1), np.zeros(1)))
+    target = host(ClosedForm(1, steep, ()))
+    starts = [start_in([mode], target, np.ones(1), np.random.default_rng(i), chain=0) for i in range(40)]
+    assert all(s.evaluation.logp >= -DEPTH for s in starts) and np.std([s.z[0] for s in starts]) > 0.2
 
 
 def test_without_a_mode_the_chain_has_to_start_elsewhere():
