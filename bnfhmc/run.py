@@ -120,7 +120,7 @@ def sample(
     if start == "map" and starts is None:
         options["near_modes"] = near_modes(posterior, cores, lambda note: None)
     if method == AUTO:
-        method, learnt = chosen(posterior, random_seed, lambda note: None)
+        method, learnt = chosen(posterior, random_seed, lambda note: None, options.get("near_modes"))
         options |= learnt
     draws = method_of(method)(
         posterior, cores=cores, progress=progress, chains=chains, num_warmup=num_warmup, num_samples=num_samples,

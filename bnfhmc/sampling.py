@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -69,13 +70,15 @@ METHODS: dict[str, Callable[..., Draws]] = {
 }
 
 
-def chosen(posterior: Posterior, random_seed: int | None, tell: Callable[[str], None]) -> tuple[str, dict[str, Any]]:
+def chosen(
+    posterior: Posterior, random_seed: int | None, tell: Callable[[str], None], near: NearModes | None = None
+) -> tuple[str, dict[str, Any]]:
     """The method that a pilot finds fastest, and what the chains begin with."""
     from bnfhmc.samplers.methods import make_kernel
     from bnfhmc.samplers.pilot import choose
     from bnfhmc.samplers.posterior_target import as_target
 
-    choice = choose({name: make_kernel(name) for name in PILOTED}, as_target(posterior), random_seed or 0)
+    choice = choose({name: make_kernel(name) for name in PILOTED}, as_target(posterior), random_seed or 0, near)
     tell(choice.why)
     return choice.method, {"tuned": [choice.tuning]}
 
@@ -109,8 +112,11 @@ def draw(
         options["near_modes"] = found
     used: str = s.method
     if used == AUTO:
-        used, learnt = (checkpoint.method(), {}) if checkpoint is not None and resumed else chosen(posterior, random_seed, tell)
-        options |= learnt
+        if checkpoint is not None and resumed:
+            used = checkpoint.method()
+        else:
+            used, learnt = chosen(posterior, random_seed, tell, options.get("near_modes"))
+            options |= learnt
     if checkpoint is not None and (cluster := cluster_of(posterior.problem)) is not None:
         options["away"] = cluster.chains(used, checkpoint)
     return method_of(used)(
@@ -185,7 +191,7 @@ def _learnt(posterior: Posterior) -> dict[str, Any]:
 def near_modes(
     posterior: Posterior, cores: int, tell: Callable[[str], None], keep: Callable[[FitResult], None] = lambda fit: None
 ) -> NearModes | None:
-    """A multistart of the optimizers, which finds points z near the modes from a seed; `keep` is given the fit.
+    """A multistart of the optimizers, which finds points z near the modes from a seed, once; `keep` is given the fit.
 
     None where the objective is no simulation, which leaves it to the climbs of the samplers.
     """
@@ -193,6 +199,7 @@ def near_modes(
     if problem is None or problem.target is not None or not hasattr(posterior, "fisher"):
         return None
 
+    @cache
     def found(seed: int) -> tuple[list[Float[np.ndarray, " d"]], int]:
         from bnfhmc.optimizers import NoStart, optimize
 

@@ -13,6 +13,7 @@ from bnfhmc.samplers.chains import run_chains
 from bnfhmc.samplers.draws import ChainRecord
 from bnfhmc.samplers.kernels.protocol import Kernel, Tuning
 from bnfhmc.samplers.metric import Metric
+from bnfhmc.samplers.modes import NearModes
 from bnfhmc.samplers.target import Target
 
 WARMUP, DRAWS = 300, 150
@@ -34,13 +35,17 @@ class Choice(NamedTuple):
     tuning: Tuning
 
 
-def choose(kernels: Mapping[str, Kernel], target: Target, random_seed: int) -> Choice:
+def choose(
+    kernels: Mapping[str, Kernel], target: Target, random_seed: int, near_modes: NearModes | None = None
+) -> Choice:
     """The kernel with the most effective draws a second, by its slowest parameter, in a chain of `DRAWS` from a mode.
+
+    near_modes: what finds points from a seed that the climbs to the modes start from.
 
     It depends on what solves cost on this machine while it runs, so the choice itself is no function of the seed. Raises what
     the target raises.
     """
-    tried = {name: _tried(kernel, target, random_seed) for name, kernel in kernels.items()}
+    tried = {name: _tried(kernel, target, random_seed, near_modes) for name, kernel in kernels.items()}
     best = max(tried, key=lambda name: tried[name].speed)
     said = ", ".join(
         f"{name} {t.speed:.3g} ({1e3 * t.seconds_per_solve:.3g} ms a solve)"
@@ -67,10 +72,10 @@ def effective_draws(x: Float[np.ndarray, " draw"]) -> float:
     return float(n / time)
 
 
-def _tried(kernel: Kernel, target: Target, random_seed: int) -> Tried:
+def _tried(kernel: Kernel, target: Target, random_seed: int, near_modes: NearModes | None) -> Tried:
     draws = run_chains(
         kernel, target, chains=1, num_warmup=WARMUP, num_samples=DRAWS, random_seed=random_seed, cores=1,
-        check_gradient=False, start="map",
+        check_gradient=False, start="map", near_modes=near_modes,
     )  # fmt: skip
     (chain,) = draws.chains[:1]
     # The second half, since a chain this short may still be on its way.

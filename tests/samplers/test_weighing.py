@@ -35,7 +35,7 @@ def host(target):
 
 @pytest.mark.parametrize("d", [1, 4, 12])
 def test_the_mass_of_a_normal_density_is_its_weight(d):
-    """A covariance of few effective draws is too small, by up to d/3 in ½ log det: so it is in every mode, and masses compare."""
+    """A covariance of few effective draws is too small, by up to d/3 in ½ log det; so it is in every mode: masses compare."""
     sds = np.geomspace(0.02, 5.0, d)[None]
     target = mixture([0.3], np.zeros((1, d)), sds)
     at = Basin(np.zeros(d), target.evaluate(np.zeros(d)).logp, Curvature(np.diag(sds[0] ** -2), np.zeros(d)))
