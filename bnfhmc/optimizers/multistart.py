@@ -32,7 +32,7 @@ NO_DRAW = "no draw could be solved"
 ROUND = 100
 # A start searches from up to so many of its draws, one at a time: from the next one only while fewer than `ENOUGH` starts have
 # come to the best value, which then may not be the best there is.
-SEARCHED, ENOUGH = 4, 2
+SEARCHED, ENOUGH = 4, 3
 # The tolerance of the polish, relative to that of the search.
 POLISH = 1e-2
 

@@ -19,6 +19,7 @@ from bnfhmc.samplers.gradient_check import GradientReport, check_gradient
 from bnfhmc.samplers.host import Host, Tally
 from bnfhmc.samplers.kernels.correction import corrected
 from bnfhmc.samplers.kernels.protocol import Asks, Evaluate, Info, Kernel, Learns, Point, SampleStart, Tuning
+from bnfhmc.samplers.methods import brief
 from bnfhmc.samplers.progress import Row
 from bnfhmc.samplers.starts import NoStart, Start, draw_start, given_start, stream
 from bnfhmc.samplers.target import Target
@@ -213,7 +214,8 @@ def _warm(chain: Chain, at: Progressed, a: warmup.Adaptation, settings: Settings
     learns = kernel.asks is Asks.GRADIENT and kernel.learns is Learns.METRIC and at.warmed % CURVED_EVERY == 0
     curved = kernel.asks is Asks.CURVATURE or learns
     evaluate = _evaluator(chain.host, kernel.asks, curved)
-    point, info = _take(chain, settings, at.point, at.tuning, evaluate, chain.warm, at.warmed)
+    moves = kernel if a.settled else brief(kernel)
+    point, info = _take(chain, settings, moves, at.point, at.tuning, evaluate, chain.warm, at.warmed)
     if kernel.target_accept is not None:
         a = warmup.update(a, point, float(np.mean(info.acceptance_rate)), kernel.target_accept)
         if warmup.at_boundary(a) and not warmup.finished(a, settings.num_warmup):
@@ -241,7 +243,7 @@ def _end_warmup(chain: Chain, at: Progressed, tuning: Tuning, settings: Settings
 def _sample(chain: Chain, at: Progressed, settings: Settings) -> None:
     kernel = settings.kernel
     evaluate = _evaluator(chain.host, kernel.asks, kernel.asks is Asks.CURVATURE)
-    point, _ = _take(chain, settings, at.point, at.tuning, evaluate, chain.sampled, at.sampled)
+    point, _ = _take(chain, settings, kernel, at.point, at.tuning, evaluate, chain.sampled, at.sampled)
     chain.at = at._replace(sampled=at.sampled + 1, point=point)
 
 
@@ -260,12 +262,12 @@ def _value_at(chain: Chain, start: Start) -> float:
 
 
 def _take(
-    chain: Chain, settings: Settings, point: Point, tuning: Tuning, evaluate: Evaluate, trace: Trace, n: int
+    chain: Chain, settings: Settings, kernel: Kernel, point: Point, tuning: Tuning, evaluate: Evaluate, trace: Trace, n: int
 ) -> tuple[Point, Info]:
     """The next state, written down as draw n of the trace; a step size is tuned by the acceptance of the kernel alone."""
     host, walkers, kept = chain.host, len(trace.z), 1.0
     failed, steps, began = host.failed, host.solver_steps, time.perf_counter()
-    proposed, info = settings.kernel.step(chain.rng, point, tuning, evaluate)
+    proposed, info = kernel.step(chain.rng, point, tuning, evaluate)
     if settings.accept_by == "value":
         proposed, kept = corrected(chain.rng, point, proposed, host.value)
     point, logp = proposed, proposed.logp if proposed.value is None else proposed.value

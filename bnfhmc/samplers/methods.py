@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from bnfhmc.errors import nearest
@@ -25,6 +26,9 @@ def _of_blackjax(name: str) -> Callable[..., Kernel]:
 
     return make
 
+
+# The depth of the trees that a warm-up grows before it has settled.
+BRIEF = 6
 
 # Each method's kernels by engine. NUTS through nutpie is no kernel: it runs its chains itself (`through_nutpie`).
 METHODS: Mapping[str, Mapping[str, Callable[..., Kernel]]] = {
@@ -55,6 +59,18 @@ NOT_OF_NUTPIE = ("metric", "accept_by", "warmup_from", "time_limit", "scheduler"
 def method_of(kernel: Kernel) -> str:
     """The method whose own kernel this is; empty for another engine's."""
     return next((name for name, engines in METHODS.items() if engines[OWN] is type(kernel)), "")
+
+
+def brief(kernel: Kernel) -> Kernel:
+    """The kernel of a warm-up that has not settled: with trajectories of at most 63 steps, where they could be longer.
+
+    In a metric that does not fit they would be as long as they may be, for a draw that teaches no more than a short one does.
+    """
+    if isinstance(kernel, Nuts):
+        return replace(kernel, max_tree_depth=min(kernel.max_tree_depth, BRIEF))
+    if isinstance(kernel, Hmc):
+        return replace(kernel, max_steps=min(kernel.max_steps, 2**BRIEF - 1))
+    return kernel
 
 
 def misplaced(method: str, settings: Mapping[str, Any]) -> dict[str, str]:

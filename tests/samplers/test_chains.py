@@ -13,6 +13,8 @@ from bnfhmc.errors import GradientMismatch
 from bnfhmc.samplers.chains import run_chains
 from bnfhmc.samplers.kernels.ensemble import Ensemble
 from bnfhmc.samplers.kernels.fisher_mala import FisherMala
+from bnfhmc.samplers.kernels.hmc import Hmc
+from bnfhmc.samplers.kernels.nuts import Nuts
 from bnfhmc.samplers.kernels.protocol import Tuning
 from bnfhmc.samplers.methods import make_kernel
 from bnfhmc.samplers.metric import Metric
@@ -260,6 +262,14 @@ def test_the_depth_of_a_trajectory_is_bounded():
     draws = short(max_tree_depth=2, chains=1)
     assert draws.stats["tree_depth"].max() == 2
     assert draws.stats["n_steps"].max() == 3
+
+
+@pytest.mark.parametrize("kernel", [Hmc(path_length=40.0), Nuts()])
+def test_trajectories_are_short_until_the_warmup_has_settled(kernel):
+    target = Gaussian(correlated(3, rho=0.99999))  # no diagonal metric fits it
+    made = run_chains(kernel, target, chains=1, num_warmup=40, num_samples=10, metric="diagonal", random_seed=1, cores=1)
+    learning, settled = np.split(made.warmup.stats["n_steps"][0], [30])  # the last quarter tunes the step size alone
+    assert 0 < learning.max() <= 63 < max(settled.max(), made.stats["n_steps"].max())
 
 
 def test_a_dense_metric_makes_a_correlated_target_as_cheap_as_a_round_one():
