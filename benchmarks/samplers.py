@@ -110,7 +110,7 @@ def ours(name: str, target: Any, draws: int, seed: int, seconds: float) -> Ran:
     spent = time.process_time() - began
     phases = [(chain.starting, chain.warmup, chain.sampling) for chain in made.chains]
     gradients = made.search.gradients + sum(tally.gradients for chain in phases for tally in chain)
-    values = sum(tally.values for chain in phases for tally in chain)
+    values = made.search.values + sum(tally.values for chain in phases for tally in chain)
     sampling = sum(chain[2].gradients or chain[2].values for chain in phases)
     note = "; ".join([made.ended, *(made.died or {}).values()]).strip("; ")
     return Ran(made.z, gradients, values, sampling, spent, int(made.stats["diverging"].sum()), note)
