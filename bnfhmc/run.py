@@ -22,6 +22,7 @@ from bnfhmc.sampling import (
     draw,
     method_of,
     near_modes,
+    seeded,
     stored_settings,
     tunings_of,
 )
@@ -120,6 +121,7 @@ def sample(
     if start == "map" and starts is None:
         options["near_modes"] = near_modes(posterior, cores, lambda note: None)
     if method == AUTO:
+        random_seed = seeded(random_seed)
         method, learnt = chosen(posterior, random_seed, lambda note: None, options.get("near_modes"))
         options |= learnt
     draws = method_of(method)(

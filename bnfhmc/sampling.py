@@ -70,15 +70,22 @@ METHODS: dict[str, Callable[..., Draws]] = {
 }
 
 
+def seeded(random_seed: int | None) -> int:
+    """The seed that is given, or one that is drawn: what runs twice with it finds the modes once."""
+    import numpy as np
+
+    return int(np.random.SeedSequence().generate_state(1)[0]) if random_seed is None else random_seed
+
+
 def chosen(
-    posterior: Posterior, random_seed: int | None, tell: Callable[[str], None], near: NearModes | None = None
+    posterior: Posterior, random_seed: int, tell: Callable[[str], None], near: NearModes | None = None
 ) -> tuple[str, dict[str, Any]]:
     """The method that a pilot finds fastest, and what the chains begin with."""
     from bnfhmc.samplers.methods import make_kernel
     from bnfhmc.samplers.pilot import choose
     from bnfhmc.samplers.posterior_target import as_target
 
-    choice = choose({name: make_kernel(name) for name in PILOTED}, as_target(posterior), random_seed or 0, near)
+    choice = choose({name: make_kernel(name) for name in PILOTED}, as_target(posterior), random_seed, near)
     tell(choice.why)
     return choice.method, {"tuned": [choice.tuning]}
 
@@ -115,6 +122,7 @@ def draw(
         if checkpoint is not None and resumed:
             used = checkpoint.method()
         else:
+            random_seed = seeded(random_seed)
             used, learnt = chosen(posterior, random_seed, tell, options.get("near_modes"))
             options |= learnt
     if checkpoint is not None and (cluster := cluster_of(posterior.problem)) is not None:

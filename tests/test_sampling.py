@@ -42,6 +42,23 @@ def test_points_near_the_modes_are_the_basins_of_the_multistart():
     np.testing.assert_array_equal(kept[0].u, fit.u)
 
 
+@pytest.mark.parametrize("random_seed", [1, None])
+def test_a_pilot_and_its_run_find_the_modes_once(monkeypatch, random_seed):
+    original, seeds = bnfhmc.optimizers.optimize, []
+
+    def optimize(posterior, **given):
+        seeds.append(given["random_seed"])
+        return original(posterior, **given)
+
+    monkeypatch.setattr("bnfhmc.optimizers.optimize", optimize)
+    monkeypatch.setattr("bnfhmc.samplers.pilot.WARMUP", 40)
+    monkeypatch.setattr("bnfhmc.samplers.pilot.DRAWS", 20)
+    lengths = {"chains": 2, "num_warmup": 30, "num_samples": 5}
+    idata = bnfhmc.sample(problems.known_sigma(), "auto", **lengths, random_seed=random_seed, cores=1)
+    assert len(seeds) == 1 and (random_seed is None or seeds == [1])
+    assert idata.posterior.sizes["draw"] == 5
+
+
 def test_a_mode_at_the_end_of_a_prior_is_moved_to_where_the_density_has_a_slope():
     posterior = problems.known_sigma()
     lo, hi = posterior.prior.support
