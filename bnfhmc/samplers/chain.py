@@ -151,7 +151,7 @@ def advance(chain: Chain, settings: Settings, pause: Callable[[], bool]) -> None
 def record(chain: Chain) -> ChainRecord:
     """What the chain went through so far."""
     assert chain.start is not None and chain.at is not None
-    step_size, metric = chain.at.tuning
+    step_size, metric, _ = chain.at.tuning
     warming = chain.at.adaptation is not None
     return ChainRecord(
         start=chain.start.z,
@@ -182,6 +182,7 @@ def _begin(chain: Chain, settings: Settings) -> None:
     if kernel.learns is Learns.METRIC and kernel.asks is Asks.GRADIENT and not settings.tuned:
         step_size = warmup.reasonable_step_size(chain.host.evaluate, point, tuning, chain.rng)
         tuning = tuning._replace(step_size=step_size)
+    tuning = tuning if tuning.center is not None else tuning._replace(center=start.z)
     walkers = len(point.z) if point.z.ndim == 2 else 1
     chain.warm = Trace.empty(settings.num_warmup, start.z.size, walkers)
     chain.sampled = Trace.empty(settings.num_samples, start.z.size, walkers)

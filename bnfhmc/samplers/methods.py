@@ -12,6 +12,7 @@ from bnfhmc.samplers.kernels.fisher_mala import FisherMala
 from bnfhmc.samplers.kernels.hmc import Hmc, Mala
 from bnfhmc.samplers.kernels.nuts import Nuts
 from bnfhmc.samplers.kernels.protocol import Kernel
+from bnfhmc.samplers.kernels.pcn import Pcn
 from bnfhmc.samplers.kernels.rwm import Rwm
 
 OWN, NUTPIE = "own", "nutpie"
@@ -37,6 +38,7 @@ METHODS: Mapping[str, Mapping[str, Callable[..., Kernel]]] = {
     "mala": {OWN: Mala, "blackjax": _of_blackjax("BlackjaxMala")},
     "fisher_mala": {OWN: FisherMala},
     "rwm": {OWN: Rwm},
+    "pcn": {OWN: Pcn},
     "ensemble": {OWN: Ensemble},
 }
 

@@ -52,6 +52,10 @@ class Metric(NamedTuple):
         """L r: a velocity in q as one in z."""
         return self.root * r if self.root.ndim == 1 else self.root.dot(r)
 
+    def whiten(self, z: Float[np.ndarray, " d"]) -> Float[np.ndarray, " d"]:
+        """q of z = L q."""
+        return z / self.root if self.root.ndim == 1 else np.linalg.solve(self.root, z)
+
     def pull(self, grad: Float[np.ndarray, " d"]) -> Float[np.ndarray, " d"]:
         """Lᵀ g: a gradient in z as one in q."""
         return self.root * grad if self.root.ndim == 1 else grad.dot(self.root)

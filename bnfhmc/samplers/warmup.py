@@ -24,12 +24,19 @@ from bnfhmc.samplers.metric import Metric, Moments
 # for a target of 0.8 (20-d normal: 0.88), here at 0.81 (0.81).
 GAMMA = 0.2
 
+# log ε where any step is accepted too often: a kernel then moves as far as it can.
+LARGEST = math.log(1e3)
+
 # Dual averaging tries steps of this many times ε first, so it takes some draws to be better than the ε that it was given.
 BOLDER = 2.0
 SETTLED = 10
 
 # Two metrics are the same when no width in one differs more than this many times from that in the other.
 SAME_SHAPE = 2.0
+
+# Draws a parameter that a metric is learnt from where no gradients tell of it, before a warm-up may end: the covariance of n draws
+# is then off by d (d + 3)/(4 n) in Kullback and Leibler's divergence.
+ENOUGH = 15
 
 # Two windows are in one place when the means of log π differ by at most this many of the sds, √(d/2), that a normal π has.
 SAME_PLACE = 1.0
@@ -65,7 +72,7 @@ class Adaptation(NamedTuple):
 
     ``drawn``: its draws; ``window``: how many windows have ended, ``end``: after which draw this one does; ``recent``: the
     moments of this window's draws and of the one before, ``newest``: of this one's; ``lp_before``: the mean log π of the one
-    before; ``settled``: only the step size is still learnt.
+    before; ``settled``: only the step size is still learnt; ``center``: the mean of the draws that taught the metric.
     """
 
     averaging: DualAveraging
@@ -77,18 +84,19 @@ class Adaptation(NamedTuple):
     newest: Moments
     lp_before: float
     settled: bool
+    center: Float[np.ndarray, " d"] | None = None
 
     @property
     def tuning(self) -> Tuning:
         """What the next transition takes."""
-        return Tuning(math.exp(self.averaging.log_step), self.metric)
+        return Tuning(math.exp(self.averaging.log_step), self.metric, self.center)
 
 
 def begin(tuning: Tuning, num_warmup: int, windows: Windows = WINDOWS) -> Adaptation:
     """The state before the first draw."""
     none = metrics.no_moments(len(tuning.metric.root), tuning.metric.form)
     end, settled = _next_end(0, 0, num_warmup, windows)
-    return Adaptation(_restart(tuning.step_size), tuning.metric, 0, 0, end, none, none, -math.inf, settled)
+    return Adaptation(_restart(tuning.step_size), tuning.metric, 0, 0, end, none, none, -math.inf, settled, tuning.center)
 
 
 def update(a: Adaptation, point: Point, acceptance_rate: float, target_accept: float) -> Adaptation:
@@ -122,13 +130,15 @@ def end_window(a: Adaptation, learns: Learns, num_warmup: int, windows: Windows 
     metric = metrics.learnt(taught, a.metric) if learns is Learns.METRIC else a.metric
     window = a.window + 1
     same_shape = metrics.change(a.metric, metric) <= math.log(SAME_SHAPE)
-    settled = window >= windows.least and same_shape and same_place
+    enough = taught.n >= ENOUGH * len(taught.z) or bool(np.any(taught.gg))
+    settled = window >= windows.least and same_shape and same_place and enough
     end, last = _next_end(window, a.drawn, num_warmup, windows)
     end = min(a.drawn + windows.final, num_warmup) if settled else end
     none = metrics.no_moments(len(metric.root), metric.form)
     return a._replace(
-        metric=metric, window=window, end=end, recent=a.newest, newest=none, lp_before=a.newest.lp, settled=settled or last
-    )
+        metric=metric, window=window, end=end, recent=a.newest, newest=none, lp_before=a.newest.lp, settled=settled or last,
+        center=taught.z,
+    )  # fmt: skip
 
 
 def with_step_size(a: Adaptation, step_size: float) -> Adaptation:
@@ -140,7 +150,7 @@ def tuned(a: Adaptation) -> Tuning:
     """exp of the averaged log ε, and the metric; the step size it started from while too few draws have been averaged."""
     averaging = a.averaging
     settled = averaging.updates >= SETTLED
-    return Tuning(math.exp(averaging.log_step_avg if settled else averaging.mu - math.log(BOLDER)), a.metric)
+    return Tuning(math.exp(averaging.log_step_avg if settled else averaging.mu - math.log(BOLDER)), a.metric, a.center)
 
 
 def reasonable_step_size(
@@ -197,6 +207,6 @@ def _average(state: DualAveraging, error: float, gamma: float = GAMMA, t0: int =
     """H̄ ← (1 − 1/(t + t₀)) H̄ + (δ − α)/(t + t₀); log ε = μ − (√t/γ) H̄; log ε̄ ← t^(−κ) log ε + (1 − t^(−κ)) log ε̄."""
     t = state.updates + 1
     error_avg = state.error_avg + (error - state.error_avg) / (t + t0)
-    log_step = state.mu - math.sqrt(t) / gamma * error_avg
+    log_step = min(state.mu - math.sqrt(t) / gamma * error_avg, LARGEST)
     log_step_avg = state.log_step_avg + t**-kappa * (log_step - state.log_step_avg)
     return DualAveraging(log_step, log_step_avg, error_avg, t, state.mu)

@@ -57,10 +57,14 @@ class Point(NamedTuple):
 
 
 class Tuning(NamedTuple):
-    """What a warm-up learns: the step size ε in the coordinates of the metric, and the metric."""
+    """What a warm-up learns: the step size ε in the coordinates of the metric, the metric, and the mean of the draws.
+
+    ``center``: z[d], for kernels that step towards it; None where nothing is known of it.
+    """
 
     step_size: float
     metric: Metric
+    center: Float[np.ndarray, " d"] | None = None
 
 
 class Info(NamedTuple):
