@@ -141,7 +141,7 @@ class Optimization(BaseModel):
     confidence: Annotated[float, Field(gt=0, lt=1)] = 0.95
 
 
-Sampler = Literal["nuts", "hmc", "mala", "fisher_mala", "ensemble", "rwm", "auto"]
+Sampler = Literal["nuts", "hmc", "mala", "fisher_mala", "ensemble", "rwm", "pcn", "auto"]
 
 
 class Settings(BaseModel):

@@ -29,7 +29,7 @@ OPTIONS = ("engine", "metric", "max_tree_depth", "path_length", "accept_by", "ti
 STARTS = ("prior", "map")
 OFF_THE_END = 1e-3  # of a prior's mass
 
-AUTO, PILOTED = "auto", ("nuts", "hmc", "rwm")
+AUTO, PILOTED = "auto", ("nuts", "hmc", "rwm", "pcn")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class Method:
 
 
 METHODS: dict[str, Callable[..., Draws]] = {
-    name: Method(name) for name in ("nuts", "hmc", "mala", "fisher_mala", "rwm", "ensemble")
+    name: Method(name) for name in ("nuts", "hmc", "mala", "fisher_mala", "rwm", "pcn", "ensemble")
 }
 
 

@@ -208,7 +208,7 @@ def test_a_metric_that_was_learnt_of_other_parameters_is_refused(conf, tmp_path)
 @pytest.mark.parametrize(("settings", "said"), [
     ({"method": "rwm", "engine": "blackjax"}, "engine = blackjax is not one that rwm has: own"),
     ({"engine": "stan"}, "engine = stan: it should be 'own', 'blackjax' or 'nutpie'"),
-    ({"method": "ensemble", "metric": "dense"}, "metric = dense belongs to hmc and mala and nuts and rwm"),
+    ({"method": "ensemble", "metric": "dense"}, "metric = dense belongs to hmc and mala and nuts and pcn and rwm"),
     ({"time_limit": 0.0}, "time_limit = 0.0: it should be greater than 0"),
 ])  # fmt: skip
 def test_settings_that_do_not_go_together_are_named(conf, settings, said):
@@ -268,7 +268,7 @@ def test_the_search_for_the_mode_is_kept_with_the_chains(conf, tmp_path):
 
 @pytest.mark.parametrize(("method", "options", "said"), [
     ("rwm", {"path_length": 1.0}, "path_length = 1.0 belongs to hmc"),
-    ("ensemble", {"metric": "dense"}, "metric = dense belongs to hmc and mala and nuts and rwm"),
+    ("ensemble", {"metric": "dense"}, "metric = dense belongs to hmc and mala and nuts and pcn and rwm"),
     ("nuts", {"engine": "nutpie", "time_limit": 1.0}, "time_limit = 1.0 is not known to engine = nutpie"),
     ("nuts", {"engine": "nutpie", "accept_by": "value"}, "accept_by = value is not known to engine = nutpie"),
     ("nuts", {"engine": "stan"}, "engine = stan is not one that nuts has: own or blackjax or nutpie"),

@@ -151,7 +151,7 @@ def advance(chain: Chain, settings: Settings, pause: Callable[[], bool]) -> None
 def record(chain: Chain) -> ChainRecord:
     """What the chain went through so far."""
     assert chain.start is not None and chain.at is not None
-    step_size, metric, _ = chain.at.tuning
+    step_size, metric, center = chain.at.tuning
     warming = chain.at.adaptation is not None
     return ChainRecord(
         start=chain.start.z,
@@ -165,6 +165,7 @@ def record(chain: Chain) -> ChainRecord:
         step_size=step_size,
         inverse_mass_matrix=metric.inverse_mass_matrix,
         num_warmup=chain.at.warmed,
+        center=center,
     )
 
 

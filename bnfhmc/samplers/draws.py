@@ -70,7 +70,8 @@ class ChainRecord:
     ``gradient_check``: None when it was not asked for. ``starting``, ``warmup``, ``sampling``: solves, and failed ones
     by kind; starting is the start and the gradient check, warm-up includes the searches for a step size. ``step_size``
     and ``inverse_mass_matrix`` ([d] or [d, d]) are those of the sampling. Seconds are of the wall clock.
-    ``num_warmup``: draws after which the warm-up had settled.
+    ``num_warmup``: draws after which the warm-up had settled. ``center``: the mean [d] of the draws that taught the metric; None
+    where it was taught by none.
     """
 
     start: Float[np.ndarray, " d"]
@@ -84,6 +85,7 @@ class ChainRecord:
     step_size: float
     inverse_mass_matrix: np.ndarray
     num_warmup: int = 0
+    center: Float[np.ndarray, " d"] | None = None
 
 
 class Search(NamedTuple):

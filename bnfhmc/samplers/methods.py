@@ -49,7 +49,7 @@ TUNED_BY_USER = frozenset({"nuts", "hmc"})
 OF_METHODS: Mapping[str, frozenset[str]] = {
     "max_tree_depth": frozenset({"nuts"}),
     "path_length": frozenset({"hmc"}),
-    "metric": frozenset({"nuts", "hmc", "mala", "rwm"}),
+    "metric": frozenset({"nuts", "hmc", "mala", "rwm", "pcn"}),
     "accept_by": frozenset({"nuts", "hmc", "mala", "fisher_mala"}),
     "engine": frozenset(METHODS),
 }

@@ -84,7 +84,7 @@ def _tried(kernel: Kernel, target: Target, random_seed: int, near_modes: NearMod
     return Tried(
         fewest / max(chain.sampling_seconds * len(halves) / DRAWS, 1e-9),
         chain.sampling_seconds / max(_solves(chain), 1),
-        Tuning(chain.step_size, Metric.from_inverse_mass(chain.inverse_mass_matrix)),
+        Tuning(chain.step_size, Metric.from_inverse_mass(chain.inverse_mass_matrix), chain.center),
     )
 
 

@@ -55,7 +55,7 @@ checkpoint_interval = 0
     assert folder.load(fit + "max_tree_depth = 7\n").settings.max_tree_depth == 7
 
 
-@pytest.mark.parametrize("method", ["hmc", "mala", "fisher_mala", "ensemble", "rwm", "auto"])
+@pytest.mark.parametrize("method", ["hmc", "mala", "fisher_mala", "ensemble", "rwm", "pcn", "auto"])
 def test_methods(folder, fit, method):
     assert folder.load(fit.replace("nuts", method)).settings.method == method
 
@@ -63,7 +63,7 @@ def test_methods(folder, fit, method):
 @pytest.mark.parametrize(("method", "line", "what"), [
     ("nuts", "path_length = 2", "'path_length = 2' belongs to hmc; delete the line"),
     ("mala", "max_tree_depth = 8", "'max_tree_depth = 8' belongs to nuts; delete the line"),
-    ("fisher_mala", "metric = dense", "'metric = dense' belongs to hmc and mala and nuts and rwm; delete the line"),
+    ("fisher_mala", "metric = dense", "'metric = dense' belongs to hmc and mala and nuts and pcn and rwm; delete the line"),
     ("rwm", "engine = nutpie", "'engine = nutpie' is not one that rwm has: own; delete the line"),
     ("rwm", "accept_by = value", "'accept_by = value' belongs to fisher_mala and hmc and mala and nuts; delete the line"),
     ("nuts", "accept_by = energy", "'accept_by = energy': it should be 'gradient' or 'value'"),

@@ -47,7 +47,7 @@ def rank(method, seed):
     truth = rng.standard_normal(3)
     m, _, sigma = decay(np.zeros(4))[0](truth)
     target = decay(m + sigma * rng.standard_normal(4))[1]
-    thin = {"nuts": 3, "hmc": 4, "mala": 12, "fisher_mala": 12, "rwm": 10}[method]
+    thin = {"nuts": 3, "hmc": 4, "mala": 12, "fisher_mala": 12, "rwm": 10, "pcn": 4}[method]
     draws = run_chains(
         make_kernel(method), target, chains=1, num_warmup=200, num_samples=thin * DRAWS, random_seed=seed, check_gradient=False
     )
@@ -55,7 +55,7 @@ def rank(method, seed):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("method", ["nuts", "hmc", "mala", "fisher_mala", "rwm"])
+@pytest.mark.parametrize("method", ["nuts", "hmc", "mala", "fisher_mala", "rwm", "pcn"])
 def test_ranks_are_uniform(method):
     ranks = np.array([rank(method, seed) for seed in range(RUNS)])
     for of in ranks.T:

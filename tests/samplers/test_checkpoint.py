@@ -21,7 +21,7 @@ from tests.samplers.checkpointed import Slow, run
 from tests.samplers.targets import correlated
 
 ROOT = Path(__file__).resolve().parents[2]
-METHODS = ("nuts", "hmc", "mala", "fisher_mala", "rwm", "ensemble")
+METHODS = ("nuts", "hmc", "mala", "fisher_mala", "rwm", "pcn", "ensemble")
 
 
 def same(a, b):

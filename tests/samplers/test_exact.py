@@ -8,7 +8,7 @@ from bnfhmc.samplers.checkpoint import Checkpoint
 from bnfhmc.samplers.methods import make_kernel
 from tests.samplers.targets import CurvedGaussian, correlated
 
-METHODS = ("nuts", "hmc", "mala", "fisher_mala", "rwm", "ensemble")
+METHODS = ("nuts", "hmc", "mala", "fisher_mala", "rwm", "pcn", "ensemble")
 
 
 def run(method, target=None, **options):

@@ -194,14 +194,14 @@ def of_nuts(examples):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("example", ["influenza", "decay", "chain"])
-@pytest.mark.parametrize("method", ["hmc", "mala", "fisher_mala", "rwm", "ensemble", "blackjax", "nutpie"])
+@pytest.mark.parametrize("method", ["hmc", "mala", "fisher_mala", "rwm", "pcn", "ensemble", "blackjax", "nutpie"])
 def test_every_kernel_finds_the_same_posterior(method, example, examples, of_nuts):
     """Means and sds beside those of NUTS, within five standard errors of both; ESS by batches of the chains."""
     posterior, of_nuts = examples[example], of_nuts[example]
     engine = method if method in ("blackjax", "nutpie") else None
     if engine == "nutpie":
         pytest.importorskip("nutpie", reason="nutpie is not installed")
-    n = {"hmc": 1000, "mala": 4000, "fisher_mala": 4000, "rwm": 1500, "ensemble": 300}.get(method, 1000)
+    n = {"hmc": 1000, "mala": 4000, "fisher_mala": 4000, "rwm": 1500, "pcn": 1500, "ensemble": 300}.get(method, 1000)
     z = draws_of(posterior, "nuts" if engine else method, n, engine)
     for i in range(posterior.dim):
         mean = of_nuts[..., i].mean()

@@ -68,7 +68,7 @@ class FisherMala:
         return (proposed, info._replace(energy=-at.logp)) if rng.random() < probability else (point, info)
 
     def _drift(self, point: Point, tuning: Tuning) -> Drift:
-        step_size, metric = tuning
+        step_size, metric, _ = tuning
         if point.curvature is None:
             raise ValueError("the target tells no curvature, which fisher_mala takes for its metric")
         information, diagonal = point.curvature

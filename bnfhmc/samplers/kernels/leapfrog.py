@@ -33,13 +33,13 @@ class Phase(NamedTuple):
 
 def enter(point: Point, r: Float[np.ndarray, " d"], tuning: Tuning) -> Phase:
     """The point with the momentum r."""
-    step_size, metric = tuning
+    step_size, metric, _ = tuning
     return Phase(point.z, r, (0.5 * step_size) * metric.pull(point.grad), point, 0.5 * float(r.dot(r)) - float(point.logp))
 
 
 def leap(phase: Phase, tuning: Tuning, evaluate: Evaluate) -> Phase:
     """One leapfrog step forward, one evaluation; where that fails or is too large for a float, the energy is infinite."""
-    step_size, metric = tuning
+    step_size, metric, _ = tuning
     half = phase.r + phase.kick
     z = phase.z + metric.push(step_size * half)
     at = evaluate(z)

@@ -1,8 +1,7 @@
 """Preconditioned Crank–Nicolson steps against a heavy-tailed approximation of the posterior, from values alone.
 
-Neal (1998), Regression and classification using Gaussian process priors, equation 15; Cotter, Roberts, Stuart & White (2013),
-Statistical Science 28, 424. The precision that makes a Student t of the normal is that of Kamatani (2018), Statistics and
-Computing 28, 1.
+Neal (1998), Bayesian Statistics 6, 475; Cotter, Roberts, Stuart & White (2013), Statistical Science 28, 424. That a random scale
+makes the reference heavy-tailed is from Kamatani (2018), Bernoulli 24, 3711.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ from bnfhmc.samplers.kernels.ensemble import Ensemble
 from bnfhmc.samplers.kernels.fisher_mala import FisherMala
 from bnfhmc.samplers.kernels.hmc import Hmc, Mala
 from bnfhmc.samplers.kernels.nuts import Nuts
+from bnfhmc.samplers.kernels.pcn import Pcn
 from bnfhmc.samplers.kernels.protocol import Point, Tuning
 from bnfhmc.samplers.kernels.rwm import Rwm
 from bnfhmc.samplers.metric import Metric
@@ -24,6 +25,7 @@ KERNELS = {
     "mala": (Mala(), 5000),
     "fisher_mala": (FisherMala(), 4000),
     "rwm": (Rwm(steps=4), 5000),
+    "pcn": (Pcn(steps=4), 5000),
     "ensemble": (Ensemble(sweeps=2), 800),
 }
 TARGETS = {
@@ -75,7 +77,7 @@ def test_every_solve_is_in_the_books(kernel):
     assert len(density.counted) == sum(t.gradients + t.values for t in books)
     sampled = sum(chain.sampling.gradients + chain.sampling.values for chain in draws.chains)
     assert sampled == draws.stats["n_steps"].sum()
-    by_value = kernel in ("rwm", "ensemble")
+    by_value = kernel in ("rwm", "pcn", "ensemble")
     assert all((chain.sampling.values > 0) == by_value and (chain.sampling.gradients > 0) != by_value for chain in draws.chains)
 
 

@@ -10,6 +10,7 @@ import pytest
 from bnfhmc.samplers.kernels.fisher_mala import FisherMala
 from bnfhmc.samplers.kernels.hmc import Hmc, Mala
 from bnfhmc.samplers.kernels.nuts import Nuts
+from bnfhmc.samplers.kernels.pcn import Pcn
 from bnfhmc.samplers.kernels.protocol import Point, Tuning
 from bnfhmc.samplers.kernels.rwm import Rwm
 from bnfhmc.samplers.metric import Metric
@@ -19,6 +20,7 @@ STEPS = 3000
 KERNELS = {
     "nuts": (Nuts(), 0.35), "nuts of depth 2": (Nuts(max_tree_depth=2), 0.3), "hmc": (Hmc(path_length=1.5), 0.5),
     "mala": (Mala(), 0.7), "fisher_mala": (FisherMala(), 0.9), "rwm": (Rwm(steps=3), 0.5),
+    "pcn": (Pcn(steps=1), 0.8), "pcn of long steps": (Pcn(steps=1), 100.0),
 }  # fmt: skip
 PAIRS = (
     (lambda z: z[:, 0], lambda z: z[:, 1]), (lambda z: z[:, 0] ** 2, lambda z: z[:, 1]),
@@ -50,7 +52,7 @@ def worst(before, after):
 @pytest.mark.parametrize("name", KERNELS)
 def test_a_step_there_is_as_probable_as_one_back(name, density):
     (kernel, step_size), (make, draw) = KERNELS[name], DENSITIES[density]
-    target, tuning, rng = make(), Tuning(step_size, Metric(np.array([0.9, 1.1]))), np.random.default_rng(8)
+    target, tuning, rng = make(), Tuning(step_size, Metric(np.array([0.9, 1.1])), np.array([0.3, -0.2])), np.random.default_rng(8)
     before, after = np.empty((STEPS, 2)), np.empty((STEPS, 2))
     for i in range(STEPS):
         point = Point.at(z := draw(rng), target.evaluate_curved(z))
