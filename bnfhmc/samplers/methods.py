@@ -11,8 +11,8 @@ from bnfhmc.samplers.kernels.ensemble import Ensemble
 from bnfhmc.samplers.kernels.fisher_mala import FisherMala
 from bnfhmc.samplers.kernels.hmc import Hmc, Mala
 from bnfhmc.samplers.kernels.nuts import Nuts
-from bnfhmc.samplers.kernels.protocol import Kernel
 from bnfhmc.samplers.kernels.pcn import Pcn
+from bnfhmc.samplers.kernels.protocol import Kernel
 from bnfhmc.samplers.kernels.rwm import Rwm
 
 OWN, NUTPIE = "own", "nutpie"

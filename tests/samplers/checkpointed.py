@@ -12,7 +12,10 @@ from bnfhmc.samplers.methods import make_kernel
 from tests.samplers.targets import CurvedGaussian, correlated
 
 # Seconds of a solve with which a run takes some seconds.
-PACE = {"nuts": 6e-3, "hmc": 1.2e-2, "mala": 2e-2, "fisher_mala": 2e-2, "rwm": 3e-3, "pcn": 3e-3, "ensemble": 1e-3, "blackjax": 3e-3}
+PACE = {
+    "nuts": 6e-3, "hmc": 1.2e-2, "mala": 2e-2, "fisher_mala": 2e-2, "rwm": 3e-3, "pcn": 3e-3, "ensemble": 1e-3,
+    "blackjax": 3e-3,
+}  # fmt: skip
 
 
 class Slow(CurvedGaussian):

@@ -1,7 +1,7 @@
 """Preconditioned Crank–Nicolson steps against a heavy-tailed approximation of the posterior, from values alone.
 
-Neal (1998), Bayesian Statistics 6, 475; Cotter, Roberts, Stuart & White (2013), Statistical Science 28, 424. That a random scale
-makes the reference heavy-tailed is from Kamatani (2018), Bernoulli 24, 3711.
+Neal (1998), Bayesian Statistics 6, 475; Cotter, Roberts, Stuart & White (2013), Statistical Science 28, 424. A random
+scale that makes the reference heavy-tailed: Kamatani (2018), Bernoulli 24, 3711.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ class Pcn:
     normal density of precision λ, and λ is drawn as x tells it under t: the step is so for t. A large ε draws from t itself, a
     small one is random-walk Metropolis; the nearer π is to a normal density, the larger the ε that the warm-up finds.
 
-    ``freedom``: ν. On the shell where most of a normal density lies, x·x ≈ d, t has its slope whatever ν is. ``steps``: proposals
-    a draw, a plain solve each; None takes 4 to 2d of them, the fewer the longer the steps are.
+    ``freedom``: ν. On the shell where most of a normal density lies, x·x ≈ d, t has its slope whatever ν is. ``steps``:
+    proposals a draw, a plain solve each; None takes 4 to 2d of them, the fewer the longer the steps are.
     """
 
     target_accept: float = 0.234

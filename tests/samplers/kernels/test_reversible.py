@@ -52,7 +52,8 @@ def worst(before, after):
 @pytest.mark.parametrize("name", KERNELS)
 def test_a_step_there_is_as_probable_as_one_back(name, density):
     (kernel, step_size), (make, draw) = KERNELS[name], DENSITIES[density]
-    target, tuning, rng = make(), Tuning(step_size, Metric(np.array([0.9, 1.1])), np.array([0.3, -0.2])), np.random.default_rng(8)
+    tuning = Tuning(step_size, Metric(np.array([0.9, 1.1])), center=np.array([0.3, -0.2]))
+    target, rng = make(), np.random.default_rng(8)
     before, after = np.empty((STEPS, 2)), np.empty((STEPS, 2))
     for i in range(STEPS):
         point = Point.at(z := draw(rng), target.evaluate_curved(z))
