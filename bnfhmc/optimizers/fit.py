@@ -94,6 +94,7 @@ def optimize(
     # a search without gradients looks at differences of values alone, which lose their digits first
     rtol = 0.0 if backend.needs == "value" else LOOSE
     searched, seconds = loosened(objective, rtol)
+    backend.imported()
     crew = crew_of(searched, cores, callback) if away is None else away(objective, rtol, seconds)
     kept = Store(Path(store), _run_of(objective, plan, given)) if store is not None else None
     done = finished_of(kept, plan.starts, objective.dim) if kept else []

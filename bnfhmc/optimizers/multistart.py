@@ -22,7 +22,7 @@ from bnfhmc.optimizers.objective import Objective
 from bnfhmc.optimizers.result import NEAR
 from bnfhmc.optimizers.search import SPENT, Callback, Halt, Local, Options, Search, Step
 from bnfhmc.optimizers.starts import SEARCH, Candidate, Screened, draws, no_start, screen, stream
-from bnfhmc.optimizers.threads import Crew, in_turn
+from bnfhmc.optimizers.threads import Crew, in_turn, told_by
 
 GIVEN_UP = "given up: too slow to reach the best of the others"
 NO_DRAW = "no draw could be solved"
@@ -111,7 +111,7 @@ def run(
     finished: Finished = {(o.index, o.draw): o for o in done}
     screened: dict[int, Screened] = {}
     watch = None if watch is None else in_turn(watch, crew.stop)
-    told = _told(callback, watch, crew)
+    told = told_by(crew, callback, watch)
     searched = SEARCHED if plan.backend.continues and plan.starts > 1 and not given else 1
     for draw in range(searched):
         starts = [k for k in _again(finished, plan, draw) if (k, draw) not in finished]
@@ -223,22 +223,6 @@ def _screened(objective: Objective, index: int, plan: Plan, u: np.ndarray | None
         return index, screen(objective, [u], wanted=1, improve=False)
     own = draws(objective, plan.starts, plan.random_seed, slice(index, index + 1))
     return index, screen(objective, (u for (u,) in own), plan.draws)
-
-
-def _told(callback: Callback | None, watch: Callback | None, crew: Crew) -> Callback | None:
-    """Those who are told of a solve as one; the callback's wish to end ends all."""
-    if callback is None and watch is None:
-        return None
-
-    def told(step: Step) -> bool:
-        if watch is not None:
-            watch(step)
-        if callback is not None and callback(step):
-            crew.stop.set()
-            return True
-        return False
-
-    return crew.heard(told)
 
 
 def _attempt(objective: Objective, plan: Plan, k: int, draw: int, screened: Screened, finished: Finished) -> _Attempt:

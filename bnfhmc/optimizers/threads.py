@@ -51,6 +51,22 @@ class Crew(Protocol):
         ...
 
 
+def told_by(crew: Crew, callback: Callback | None, watch: Callback | None) -> Callback | None:
+    """A callback, whose wish to end ends all, and one that only watches, as what a crew calls; None where there is neither."""
+    if callback is None and watch is None:
+        return None
+
+    def told(step: Step) -> bool:
+        if watch is not None:
+            watch(step)
+        if callback is not None and callback(step):
+            crew.stop.set()
+            return True
+        return False
+
+    return crew.heard(told)
+
+
 @final
 class Threads:
     """Threads with a clone of the objective each, made when first needed and kept for later work."""
