@@ -1,5 +1,6 @@
 """Jobs over draws: in order on threads and in processes, and what is raised is raised."""
 
+import multiprocessing
 import os
 import sys
 import threading
@@ -86,3 +87,11 @@ def test_nothing_is_forked_beside_other_threads(monkeypatch):
     finally:
         done.set()
         other.join()
+
+
+def test_a_daemon_forks_nothing(monkeypatch):
+    monkeypatch.delitem(sys.modules, "jax", raising=False)
+    monkeypatch.setattr(threading, "active_count", lambda: 1)
+    assert cores.may_fork() is (sys.platform == "linux")
+    monkeypatch.setattr(multiprocessing, "current_process", lambda: multiprocessing.Process(daemon=True))
+    assert not cores.may_fork()
