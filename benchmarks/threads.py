@@ -2,13 +2,15 @@
 
     python -m benchmarks.threads [--quick] [--threads N] [--starts 100] [--json FILE]
 
-Evaluations a second of wall time with one thread and with N, and their ratio; so it needs N idle cores. Of a fit these are all
-its solves, screening, polish and what is done after it included; the fits of one thread and of N are the same to the last bit.
+Evaluations a second of wall time with one thread and with N, and their ratio; so it needs N idle cores. Of a fit, whose starts
+are in N processes, these are all its solves, screening, polish and what is done after it included; the fits of one and of N are
+the same to the last bit. CPU: the seconds of N over those of one, 1 where nothing is lost but by waiting for a core.
 """
 
 from __future__ import annotations
 
 import argparse
+import resource
 import tempfile
 import threading
 import time
@@ -69,18 +71,25 @@ def fits(case: Case, folder: Path, threads: int, starts: int) -> Row:
     """Whole fits from so many starts, in turn with one thread and with several."""
     posterior, _ = case.opened(folder)
     rates: dict[int, list[float]] = {1: [], threads: []}
+    cpu: dict[int, list[float]] = {1: [], threads: []}
     found = set()
     for _ in range(2):
         for cores, kept in rates.items():
-            began = time.perf_counter()
+            began, used = time.perf_counter(), cpu_seconds()
             fit = bnfhmc.optimize(posterior, starts=starts, random_seed=1, cores=cores)
             kept.append(fit.evaluations / (time.perf_counter() - began))
+            cpu[cores].append(cpu_seconds() - used)
             found.add((fit.log_posterior, fit.evaluations))
     if len(found) > 1:
         raise RuntimeError(f"the number of threads has changed the fit: {found}")
     one, several = (float(np.max(kept)) for kept in rates.values())
     return {"case": case.name, "over": f"{starts} starts", "threads": threads, "one /s": one, f"{threads} /s": several,
-            "ratio": several / one}  # fmt: skip
+            "ratio": several / one, "CPU": min(cpu[threads]) / min(cpu[1])}  # fmt: skip
+
+
+def cpu_seconds() -> float:
+    """Those of this process and of the ones it has waited for."""
+    return sum(sum(resource.getrusage(who)[:2]) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
 
 
 def main() -> None:
@@ -94,9 +103,9 @@ def main() -> None:
     rows: list[Row] = []
     with tempfile.TemporaryDirectory() as folder:
         for case in (c for c in overhead_cases() if c.name in ("receptor", "knockdowns")):
-            rows += measure(case, Path(folder) / case.name, chosen.threads, 4.0 if chosen.quick else 20.0)
-            if case.name == "receptor":
+            if case.name == "receptor":  # before there are other threads, beside which nothing is forked
                 rows.append(fits(case, Path(folder) / "fits", chosen.threads, 20 if chosen.quick else chosen.starts))
+            rows += measure(case, Path(folder) / case.name, chosen.threads, 4.0 if chosen.quick else 20.0)
     printed("Threads", rows)
     saved(chosen.json, "threads", rows)
 

@@ -16,7 +16,8 @@ from jaxtyping import Float
 
 from bnfhmc.errors import InputError, Mistake
 from bnfhmc.optimizers.objective import Objective
-from bnfhmc.optimizers.threads import Crew, nobody
+from bnfhmc.optimizers.search import Callback
+from bnfhmc.optimizers.threads import Crew, in_turn, nobody
 from bnfhmc.posterior import Posterior
 from bnfhmc.problem import Problem, Settings
 from bnfhmc.read import load
@@ -84,6 +85,9 @@ class _Searchers:
     workers: Dask
     told: Mapping[str, Any]
     stop: threading.Event = field(default_factory=threading.Event)
+
+    def heard(self, callback: Callback) -> Callback:
+        return in_turn(callback, self.stop)
 
     def do(self, work: Sequence[Callable[[Objective], T]], told: Callable[[T], None] = nobody) -> list[T]:
         return self.workers.map(search_on_worker, [{**self.told, "work": one} for one in work], _interrupted, told)

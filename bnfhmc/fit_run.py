@@ -181,7 +181,7 @@ def _optimized(
         more |= {} if cluster is None else {"away": cluster.searches}
     try:
         return optimize(
-            objective, method, starts=_starts(objective, s), random_seed=s.random_seed, cores=cores, callback=progress.told,
+            objective, method, starts=_starts(objective, s), random_seed=s.random_seed, cores=cores, watch=progress.told,
             options=o.options.get(method), store=folder.path / STORE, **{k: v for k, v in more.items() if v is not None},
         )  # fmt: skip
     except KeyboardInterrupt:

@@ -119,7 +119,7 @@ def sample(
         "tuned": None if tuned is None else tunings_of(tuned, posterior.names),
     }  # fmt: skip
     if start == "map" and starts is None:
-        options["near_modes"] = near_modes(posterior, cores, lambda note: None)
+        options["near_modes"] = near_modes(posterior, cores, lambda note: None, progress=progress)
     if method == AUTO:
         random_seed = seeded(random_seed)
         method, learnt = chosen(posterior, random_seed, lambda note: None, options.get("near_modes"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -115,7 +116,7 @@ def draw(
     options |= {} if checkpoint is None else {"checkpoint": checkpoint, "resume": resumed}
     options |= checkpoint.told() if checkpoint is not None and resumed else beginnings(posterior)
     keep = _keeper(checkpoint, resumed)
-    if s.start == "map" and (found := near_modes(posterior, cores, tell, keep)) is not None:
+    if s.start == "map" and (found := near_modes(posterior, cores, tell, keep, progress)) is not None:
         options["near_modes"] = found
     used: str = s.method
     if used == AUTO:
@@ -197,11 +198,12 @@ def _learnt(posterior: Posterior) -> dict[str, Any]:
 
 
 def near_modes(
-    posterior: Posterior, cores: int, tell: Callable[[str], None], keep: Callable[[FitResult], None] = lambda fit: None
-) -> NearModes | None:
+    posterior: Posterior, cores: int, tell: Callable[[str], None], keep: Callable[[FitResult], None] = lambda fit: None,
+    progress: bool = False,
+) -> NearModes | None:  # fmt: skip
     """A multistart of the optimizers, which finds points z near the modes from a seed, once; `keep` is given the fit.
 
-    None where the objective is no simulation, which leaves it to the climbs of the samplers.
+    progress: show how far it is. None where the objective is no simulation, which leaves it to the climbs of the samplers.
     """
     problem = getattr(posterior, "problem", None)
     if problem is None or problem.target is not None or not hasattr(posterior, "fisher"):
@@ -209,7 +211,10 @@ def near_modes(
 
     @cache
     def found(seed: int) -> tuple[list[Float[np.ndarray, " d"]], int]:
+        from rich.console import Console
+
         from bnfhmc.optimizers import NoStart, optimize
+        from bnfhmc.report.fit_progress import FitProgress
 
         o = problem.settings.optimization
         said = {"tolerance": o.tolerance, "max_evaluations": o.max_evaluations, "draws": o.draws,
@@ -217,8 +222,11 @@ def near_modes(
         given: dict[str, Any] = {name: value for name, value in said.items() if value}
         if (cluster := cluster_of(problem)) is not None:
             given["away"] = cluster.searches
+        shown = FitProgress()
+        given |= {"watch": shown.told} if progress else {}
         try:
-            fit = optimize(posterior, starts=o.starts, random_seed=seed, cores=cores, **given)
+            with shown.watching(Console()) if progress else nullcontext():
+                fit = optimize(posterior, starts=o.starts, random_seed=seed, cores=cores, **given)
         except NoStart:
             return [], 0  # the climbs try other draws, and say what they meet
         for sentence in fit.sentences:

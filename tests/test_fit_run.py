@@ -225,7 +225,7 @@ parameter: y, lower: -1, upper: 3
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
-def test_a_signal_on_two_threads(tmp_path, monkeypatch, number):
+def test_a_signal_on_two_cores(tmp_path, monkeypatch, number):
     """A run that is really killed, or told to stop, ends as an uninterrupted one when the command is typed again."""
     monkeypatch.chdir(tmp_path)
     Path("slow.py").write_text(SLOW_LOSS)

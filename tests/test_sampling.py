@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +11,9 @@ import pytest
 import bnfhmc
 from bnfhmc.posterior import Posterior
 from bnfhmc.problem import Optimization, Settings
+from bnfhmc.samplers.chains import run_chains
+from bnfhmc.samplers.methods import make_kernel
+from bnfhmc.samplers.posterior_target import as_target
 from bnfhmc.sampling import _inside, near_modes
 from tests.optimizers import problems
 
@@ -67,3 +71,25 @@ def test_a_mode_at_the_end_of_a_prior_is_moved_to_where_the_density_has_a_slope(
     u = np.where(bounded, lo, posterior.prior.quantile(np.full(len(lo), 0.5)))
     z = _inside(posterior, u)
     assert np.all(np.abs(z) < 50) and np.allclose(posterior.u_from_z(z)[~bounded], u[~bounded])
+
+
+def test_the_modes_are_looked_for_ahead_of_the_display():
+    """A display has a thread, beside which nothing can be forked."""
+    shown, found = [], []
+
+    class Display:
+        @contextmanager
+        def watching(self, rows):
+            shown.append(list(found))
+            yield
+
+    def near(seed):
+        found.append((seed, len(shown)))
+        return [], 0
+
+    target = as_target(problems.known_sigma())
+    run_chains(make_kernel("rwm"), target, chains=2, num_warmup=30, num_samples=5, random_seed=3, cores=1, start="map",
+               near_modes=near, progress=Display())  # fmt: skip
+    assert found == [(3, 0)] and shown == [[(3, 0)]]
+    run_chains(make_kernel("rwm"), target, chains=2, num_warmup=30, num_samples=5, random_seed=3, cores=1, near_modes=near)
+    assert len(found) == 1  # not where the chains start from the prior

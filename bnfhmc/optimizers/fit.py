@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -16,16 +15,17 @@ from bnfhmc.optimizers import multistart
 from bnfhmc.optimizers.arguments import Starts, check, how_many
 from bnfhmc.optimizers.backends import BACKENDS
 from bnfhmc.optimizers.basins import Basin, cluster
+from bnfhmc.optimizers.forks import crew_of
 from bnfhmc.optimizers.identifiability import directions
 from bnfhmc.optimizers.laplace import at_bounds, laplace, standard_errors
 from bnfhmc.optimizers.loosening import LOOSE, loosened
 from bnfhmc.optimizers.multistart import Outcome, Plan
 from bnfhmc.optimizers.objective import Objective
 from bnfhmc.optimizers.result import NEAR, FitResult, Start
-from bnfhmc.optimizers.search import Callback, Options, Step
+from bnfhmc.optimizers.search import Callback, Options
 from bnfhmc.optimizers.starts import NoStart
 from bnfhmc.optimizers.store import Store, finished_of, record_of
-from bnfhmc.optimizers.threads import Crew, Threads
+from bnfhmc.optimizers.threads import Crew
 from bnfhmc.posterior import Posterior
 
 MAP = "map"
@@ -50,6 +50,7 @@ def optimize(
     search_space: Mapping[str, tuple[float, float]] | None = None,
     options: Mapping[str, Any] | None = None,
     callback: Callback | None = None,
+    watch: Callback | None = None,
     store: Path | str | None = None,
     away: Away | None = None,
 ) -> FitResult:
@@ -59,7 +60,8 @@ def optimize(
     starts: how many searches, from draws of the prior, or the points θ to start from; by default 20, and 1 for a method that
     searches the whole box.
     random_seed: the same seed gives the same result on any number of cores; None draws one and records it.
-    cores: threads at once; None takes all that the process may use.
+    cores: searches at once; None takes all that the process may use. They are in forked processes on Linux, where neither jax
+    nor another thread is in the program and there is no callback and no Python function to be called; else on threads.
     tolerance: a decrease of f below this counts as none.
     max_evaluations: solves a start; None takes the method's own.
     draws: from how many draws of the prior that can be solved each start is chosen, as the best of them.
@@ -67,9 +69,10 @@ def optimize(
     options: the method's own, by name.
     callback: is told of every solve as a `Step`, one at a time whatever the threads, and ends the run by returning something
     true.
+    watch: is told how far the starts have come, as a `Step` of some of the solves.
     store: a file that keeps what has ended; with the same arguments a run that was interrupted, or ended by its callback, goes
     on from there.
-    away: those who do the searches elsewhere, for the same result; None has them on threads here.
+    away: those who do the searches elsewhere, for the same result; None has them here.
 
     Raises InputError for arguments that are wrong, NoStart where no start can be solved, MissingTool where a method's package
     is not installed, and whatever a user's function raises.
@@ -91,7 +94,8 @@ def optimize(
     # a search without gradients looks at differences of values alone, which lose their digits first
     rtol = 0.0 if backend.needs == "value" else LOOSE
     searched, seconds = loosened(objective, rtol)
-    crew = Threads(searched, cores) if away is None else away(objective, rtol, seconds)
+    backend.imported()
+    crew = crew_of(searched, cores, callback) if away is None else away(objective, rtol, seconds)
     kept = Store(Path(store), _run_of(objective, plan, given)) if store is not None else None
     done = finished_of(kept, plan.starts, objective.dim) if kept else []
 
@@ -99,21 +103,8 @@ def optimize(
         if kept is not None and not crew.stop.is_set():  # what ends since the run does is not finished
             kept.keep(record_of(outcome))
 
-    outcomes = multistart.run(searched, plan, crew, given=given, done=done, callback=_in_turn(callback, crew), keep=keep)
+    outcomes = multistart.run(searched, plan, crew, given=given, done=done, callback=callback, watch=watch, keep=keep)
     return _result(objective, plan, crew, outcomes, why, began)
-
-
-def _in_turn(callback: Callback | None, crew: Crew) -> Callback | None:
-    """The callback as it is called: by one thread at a time, and no more once the run is to end."""
-    if callback is None:
-        return None
-    lock = threading.Lock()
-
-    def told(step: Step) -> bool:
-        with lock:
-            return crew.stop.is_set() or bool(callback(step))
-
-    return told
 
 
 def choose(objective: Objective) -> tuple[str, str]:

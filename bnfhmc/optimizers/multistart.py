@@ -7,7 +7,6 @@ neither the number of cores nor their speed changes a result.
 from __future__ import annotations
 
 import itertools
-import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -23,7 +22,7 @@ from bnfhmc.optimizers.objective import Objective
 from bnfhmc.optimizers.result import NEAR
 from bnfhmc.optimizers.search import SPENT, Callback, Halt, Local, Options, Search, Step
 from bnfhmc.optimizers.starts import SEARCH, Candidate, Screened, draws, no_start, screen, stream
-from bnfhmc.optimizers.threads import Crew
+from bnfhmc.optimizers.threads import Crew, in_turn, told_by
 
 GIVEN_UP = "given up: too slow to reach the best of the others"
 NO_DRAW = "no draw could be solved"
@@ -101,20 +100,23 @@ def run(
     done: Sequence[Outcome] = (),
     keep: Keep = lambda outcome: None,
     callback: Callback | None = None,
+    watch: Callback | None = None,
 ) -> list[Outcome]:
     """Every start to its end, in order.
 
     given: points to start from, instead of draws from the prior. done: the searches that an earlier run of the same plan has
-    finished. keep: is told of every search as soon as it has ended. Raises NoStart where no start can be solved.
+    finished. keep: is told of every search as soon as it has ended. callback: of every solve of a search. watch: of some of
+    them, and of the screening of each start. Raises NoStart where no start can be solved.
     """
     finished: Finished = {(o.index, o.draw): o for o in done}
     screened: dict[int, Screened] = {}
-    told = _told(callback, crew.stop)
+    watch = None if watch is None else in_turn(watch, crew.stop)
+    told = told_by(crew, callback, watch)
     searched = SEARCHED if plan.backend.continues and plan.starts > 1 and not given else 1
     for draw in range(searched):
         starts = [k for k in _again(finished, plan, draw) if (k, draw) not in finished]
         new = [k for k in starts if k not in screened]
-        screened |= zip(new, _screen(objective, plan, crew, new, given), strict=True)
+        screened |= _screen(objective, plan, crew, new, given, watch)
         if not finished and screened and not any(s.candidates for s in screened.values()):
             raise no_start(list(screened.values()), bool(given))
         attempts = [_attempt(objective, plan, k, draw, screened[k], finished) for k in starts]
@@ -205,31 +207,22 @@ def polished(objective: Objective, plan: Plan, crew: Crew, best: Outcome) -> Out
 
 
 def _screen(
-    objective: Objective, plan: Plan, crew: Crew, waiting: Sequence[int], given: Sequence[np.ndarray]
-) -> list[Screened]:
+    objective: Objective, plan: Plan, crew: Crew, waiting: Sequence[int], given: Sequence[np.ndarray], watch: Callback | None
+) -> dict[int, Screened]:
     """What each waiting start may begin from: the point that is given, or the best of its rows of the hypercubes."""
-    if given:
-        return crew.do([partial(screen, rows=[given[k]], wanted=1, improve=False) for k in waiting])
-    return crew.do([partial(_screened, index=k, plan=plan) for k in waiting])
+
+    def told(found: tuple[int, Screened]) -> None:
+        if watch is not None:
+            watch(Step(found[0], found[1].evaluations, np.inf, np.full(objective.dim, np.nan)))
+
+    return dict(crew.do([partial(_screened, index=k, plan=plan, u=given[k] if given else None) for k in waiting], told))
 
 
-def _screened(objective: Objective, index: int, plan: Plan) -> Screened:
+def _screened(objective: Objective, index: int, plan: Plan, u: np.ndarray | None) -> tuple[int, Screened]:
+    if u is not None:
+        return index, screen(objective, [u], wanted=1, improve=False)
     own = draws(objective, plan.starts, plan.random_seed, slice(index, index + 1))
-    return screen(objective, (u for (u,) in own), plan.draws)
-
-
-def _told(callback: Callback | None, stop: threading.Event) -> Callback | None:
-    """The callback, whose wish to end ends all."""
-    if callback is None:
-        return None
-
-    def told(step: Step) -> bool:
-        if callback(step):
-            stop.set()
-            return True
-        return False
-
-    return told
+    return index, screen(objective, (u for (u,) in own), plan.draws)
 
 
 def _attempt(objective: Objective, plan: Plan, k: int, draw: int, screened: Screened, finished: Finished) -> _Attempt:

@@ -19,11 +19,11 @@ from jaxtyping import Float
 
 from bnfhmc.errors import InputError, Mistake, nearest
 from bnfhmc.optimizers.backends import BACKENDS, minimised
+from bnfhmc.optimizers.forks import crew_of
 from bnfhmc.optimizers.objective import Objective
 from bnfhmc.optimizers.result import FitResult
 from bnfhmc.optimizers.search import Halt, Options, Search
 from bnfhmc.optimizers.store import Store
-from bnfhmc.optimizers.threads import Threads
 from bnfhmc.posterior import Posterior
 
 RISE = 0.2  # of the threshold: what a step aims at
@@ -89,7 +89,7 @@ def profile_likelihood(
     cores: int | None = None,
     store: Path | str | None = None,
 ) -> Profiles:
-    """The profiles of some parameters around a fit, on several threads.
+    """The profiles of some parameters around a fit, on several cores.
 
     parameters: names; None takes all. confidence: of the intervals. store: a file that keeps finished sides, so that an
     interrupted run goes on from there. Raises InputError for an unknown name, a fit of another problem, or an objective
@@ -103,17 +103,16 @@ def profile_likelihood(
     kept = None if store is None else Store(Path(store), {"profiles_of": fit.u, "log_posterior": fit.log_posterior,
                                                     "names": objective.names, "confidence": confidence})  # fmt: skip
     done = _done(kept) if kept else {}
-    crew = Threads(objective, cores)
 
-    def side(own: Objective, name: str, sign: int) -> _Walk:
-        walk = _walked(own, fit, objective.names.index(name), sign, threshold)
+    def side(own: Objective, name: str, sign: int) -> tuple[str, int, _Walk]:
+        return name, sign, _walked(own, fit, objective.names.index(name), sign, threshold)
+
+    def told(found: tuple[str, int, _Walk]) -> None:
         if kept is not None:
-            kept.keep({"name": name, "sign": sign, "walk": walk})
-        return walk
+            kept.keep(dict(zip(("name", "sign", "walk"), found, strict=True)))
 
-    todo = [key for key in sides if key not in done]
-    found = crew.do([partial(side, name=n, sign=s) for n, s in todo])
-    done |= dict(zip(todo, found, strict=True))
+    todo = [partial(side, name=n, sign=s) for n, s in sides if (n, s) not in done]
+    done |= {(name, sign): walk for name, sign, walk in crew_of(objective, cores).do(todo, told)}
     best = fit.log_posterior
     profiles = {n: _joined(objective, fit, n, done[n, -1], done[n, 1], threshold) for n in names}
     lowest = min(profiles.values(), key=lambda p: float(np.min(p.rise)), default=None)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, NoReturn, final
+from typing import Any, NamedTuple, NoReturn, Protocol, final
 
 import numpy as np
 from jaxtyping import Float
@@ -29,6 +28,18 @@ class Step(NamedTuple):
 
 
 Callback = Callable[[Step], Any]
+
+
+class Stop(Protocol):
+    """What a run is ended by: a `threading.Event`, or what is one to several processes."""
+
+    def is_set(self) -> bool:
+        """Whether the run is to end."""
+        ...
+
+    def set(self) -> None:
+        """End it."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +98,7 @@ class Search:
         limit: int,
         start: int = 0,
         callback: Callback | None = None,
-        stop: threading.Event | None = None,
+        stop: Stop | None = None,
     ):
         self.objective, self.limit, self.start = objective, limit, start
         self.best_u = np.full(objective.dim, np.nan)
@@ -104,7 +115,7 @@ class Search:
         """It travels with what it has found; objective, callback and stop stay where they are."""
         return self.__dict__ | {"objective": None, "_callback": None, "stop": None}
 
-    def arrived(self, callback: Callback | None, stop: threading.Event) -> None:
+    def arrived(self, callback: Callback | None, stop: Stop) -> None:
         """Back from elsewhere it is told what it left behind, and tells how far it has come; else nothing happens."""
         if self.stop is None:
             self._callback, self.stop = callback, stop

@@ -10,8 +10,20 @@ from typing import Protocol, TypeVar, final
 
 from bnfhmc.cores import usable_cores
 from bnfhmc.optimizers.objective import Objective
+from bnfhmc.optimizers.search import Callback, Step, Stop
 
 T = TypeVar("T")
+
+
+def in_turn(callback: Callback, stop: Stop) -> Callback:
+    """The callback, called by one thread at a time, and no more once the run is to end."""
+    lock = threading.Lock()
+
+    def told(step: Step) -> bool:
+        with lock:
+            return stop.is_set() or bool(callback(step))
+
+    return told
 
 
 def nobody(result: object) -> None:
@@ -25,7 +37,11 @@ class Crew(Protocol):
     """
 
     @property
-    def stop(self) -> threading.Event: ...
+    def stop(self) -> Stop: ...
+
+    def heard(self, callback: Callback) -> Callback:
+        """The callback as a piece of work calls it: one at a time here, and no more once the run is to end."""
+        ...
 
     def do(self, work: Sequence[Callable[[Objective], T]], told: Callable[[T], None] = nobody) -> list[T]:
         """The results in the order of the work, each told of, from any thread, as soon as it is there.
@@ -33,6 +49,22 @@ class Crew(Protocol):
         The first exception, a piece's or the caller's, stops all and is raised.
         """
         ...
+
+
+def told_by(crew: Crew, callback: Callback | None, watch: Callback | None) -> Callback | None:
+    """A callback, whose wish to end ends all, and one that only watches, as what a crew calls; None where there is neither."""
+    if callback is None and watch is None:
+        return None
+
+    def told(step: Step) -> bool:
+        if watch is not None:
+            watch(step)
+        if callback is not None and callback(step):
+            crew.stop.set()
+            return True
+        return False
+
+    return crew.heard(told)
 
 
 @final
@@ -45,6 +77,9 @@ class Threads:
         self._objective = objective
         self._free: queue.SimpleQueue[Objective] = queue.SimpleQueue()
         self._made = 0
+
+    def heard(self, callback: Callback) -> Callback:
+        return in_turn(callback, self.stop)
 
     def do(self, work: Sequence[Callable[[Objective], T]], told: Callable[[T], None] = nobody) -> list[T]:
         threads = min(self.cores, len(work))

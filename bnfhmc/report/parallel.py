@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
-import sys
-import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.connection import Connection
@@ -14,7 +12,7 @@ from typing import Any, Protocol, Self, TypeVar
 
 import numpy as np
 
-from bnfhmc.cores import usable_cores
+from bnfhmc.cores import may_fork, usable_cores
 
 T = TypeVar("T")
 
@@ -42,15 +40,11 @@ def over_draws(own: Own, count: int, job: Callable[[Own, int], T], cores: int | 
     workers = max(1, min(cores or usable_cores(), count))
     if workers == 1:
         return [job(own, i) for i in range(count)]
-    if _may_fork():
+    if may_fork():
         found = _forked(own, count, job, workers)
         if found is not None:
             return found
     return _threaded(own, np.array_split(np.arange(count), max(4 * workers, -(-count // BLOCK))), job, workers)
-
-
-def _may_fork() -> bool:
-    return sys.platform == "linux" and threading.active_count() == 1 and "jax" not in sys.modules
 
 
 def _forked(own: Own, count: int, job: Callable[[Own, int], T], workers: int) -> list[T] | None:

@@ -105,8 +105,11 @@ def run_chains(
     seats = [_seat(i, target.clone(), settings, stop) for i in range(chains)]
     rows = [seat.row for seat in seats]
     threads = min(chains, cores or usable_cores())
+    new = _restored(seats, settings, checkpoint, resume, stop)
+    if near_modes is not None and new and start == "map" and not settings.starts:
+        near = near_modes(seed)  # ahead of the display, beside whose thread no process could be forked
+        near_modes = lambda seed: near  # noqa: E731
     with progress.watching(rows) if progress is not None else nullcontext():
-        new = _restored(seats, settings, checkpoint, resume, stop)
         basins, search = _basins(new, target, settings, threads, stop, rows, checkpoint, near_modes)
         relay = Relay(seats, settings, checkpoint, time_limit, stop)
         if away is not None and checkpoint is not None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from bnfhmc.errors import FailedSolve, InputError
-from bnfhmc.optimizers import METHODS, NoStart, Objective, choose, optimize
+from bnfhmc.optimizers import METHODS, NoStart, Objective, choose, forks, optimize
 from bnfhmc.optimizers.backends import BACKENDS
 from bnfhmc.prior import make_parameter
 from tests.optimizers import problems
@@ -188,6 +188,7 @@ def test_every_thread_has_its_own_copy(monkeypatch):
         return original(self, u, gradient)
 
     monkeypatch.setattr(type(posterior), "solved", noted)
+    monkeypatch.setattr(forks, "may_fork", lambda: False)
     optimize(posterior, starts=6, random_seed=1, cores=2)
     assert len(seen) == 4  # two clones, one that a solve's price was learnt from, and the posterior for what comes after
 

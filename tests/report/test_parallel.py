@@ -1,11 +1,13 @@
 """Jobs over draws: in order on threads and in processes, and what is raised is raised."""
 
+import multiprocessing
 import os
 import sys
 import threading
 
 import pytest
 
+from bnfhmc import cores
 from bnfhmc.errors import FailedSolve
 from bnfhmc.report import parallel
 from bnfhmc.report.parallel import over_draws
@@ -30,7 +32,7 @@ def how(request, monkeypatch):
     """Both ways; processes only where this system forks."""
     if request.param == "processes" and sys.platform != "linux":
         pytest.skip("processes are forked on Linux only")
-    monkeypatch.setattr(parallel, "_may_fork", lambda: request.param == "processes")
+    monkeypatch.setattr(parallel, "may_fork", lambda: request.param == "processes")
     return request.param
 
 
@@ -74,14 +76,22 @@ def test_a_process_that_dies_is_no_end(how):
 
 def test_nothing_is_forked_beside_other_threads(monkeypatch):
     monkeypatch.setitem(sys.modules, "jax", None)
-    assert not parallel._may_fork()
+    assert not cores.may_fork()
     monkeypatch.delitem(sys.modules, "jax")
     ready, done = threading.Event(), threading.Event()
     other = threading.Thread(target=lambda: (ready.set(), done.wait()))
     other.start()
     ready.wait()
     try:
-        assert not parallel._may_fork()
+        assert not cores.may_fork()
     finally:
         done.set()
         other.join()
+
+
+def test_a_daemon_forks_nothing(monkeypatch):
+    monkeypatch.delitem(sys.modules, "jax", raising=False)
+    monkeypatch.setattr(threading, "active_count", lambda: 1)
+    assert cores.may_fork() is (sys.platform == "linux")
+    monkeypatch.setattr(multiprocessing, "current_process", lambda: multiprocessing.Process(daemon=True))
+    assert not cores.may_fork()

@@ -33,4 +33,4 @@ def minimise(search: Search, u0: Float[np.ndarray, " d"], options: Options) -> E
     return End(f"fides: {optimizer.exitflag.name}", bool(optimizer.converged))
 
 
-BACKEND = Backend(minimise, needs="information", evaluations=lambda d: 2000, continues=True)
+BACKEND = Backend(minimise, needs="information", evaluations=lambda d: 2000, continues=True, imports=("fides",))

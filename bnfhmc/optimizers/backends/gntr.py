@@ -120,4 +120,5 @@ def _secant(s: np.ndarray, here: Quadratic, there: Quadratic, S: np.ndarray) -> 
     return S + (np.outer(w, y) + np.outer(y, w)) / ys - float(w @ s) * np.outer(y, y) / ys**2
 
 
-BACKEND = Backend(minimise, needs="information", evaluations=lambda d: 2000, continues=True)
+BACKEND = Backend(minimise, needs="information", evaluations=lambda d: 2000, continues=True,
+                  imports=("scipy.linalg",))  # fmt: skip

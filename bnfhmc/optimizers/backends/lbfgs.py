@@ -72,4 +72,5 @@ def _run(search: Search, x0: np.ndarray, box: tuple[np.ndarray, np.ndarray], sca
     return End(DECREASE, True) if found.status in (0, 99) else End(f"L-BFGS-B: {found.message}", False)
 
 
-BACKEND = Backend(minimise, needs="gradient", evaluations=lambda d: 1000, continues=True, extra={"maxcor": 10})
+BACKEND = Backend(minimise, needs="gradient", evaluations=lambda d: 1000, continues=True, extra={"maxcor": 10},
+                  imports=("scipy.optimize",))  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -33,6 +34,7 @@ class Backend:
     ``continues``: it can be stopped and go on from where it was at little loss.
     ``spends_all``: it ends with its evaluations and not before.
     ``extra``: its own options with their defaults.
+    ``imports``: modules that `minimise` imports, so that the processes of each round need not.
     """
 
     minimise: Callable[[Search, Float[np.ndarray, " d"], Options], End]
@@ -42,6 +44,15 @@ class Backend:
     continues: bool = False
     spends_all: bool = False
     extra: Mapping[str, Any] = field(default_factory=dict)
+    imports: tuple[str, ...] = ()
+
+    def imported(self) -> None:
+        """Import them, as far as they are there."""
+        from importlib import import_module
+
+        for name in self.imports:
+            with suppress(ImportError):
+                import_module(name)
 
 
 def minimised(backend: Backend, search: Search, u0: Float[np.ndarray, " d"], options: Options) -> End:

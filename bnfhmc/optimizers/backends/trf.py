@@ -58,4 +58,5 @@ def minimise(search: Search, u0: Float[np.ndarray, " d"], options: Options) -> E
     return End(REASONS.get(found.status, "its own limit of iterations"), found.status > 0)
 
 
-BACKEND = Backend(minimise, needs="residuals", evaluations=lambda d: 2000, continues=True)
+BACKEND = Backend(minimise, needs="residuals", evaluations=lambda d: 2000, continues=True,
+                  imports=("scipy.optimize",))  # fmt: skip
