@@ -149,6 +149,19 @@ def interrupt_after(solves, monkeypatch):
     return lambda: monkeypatch.setattr(Search, "_counted", original)
 
 
+def interrupt_the_last_start(monkeypatch):
+    """Control-C at the first solve of the last of four starts: on one core it comes last, and every start has one."""
+    original = Search._counted
+
+    def counted(self, ask, u):
+        if self.start == 3:
+            raise KeyboardInterrupt
+        return original(self, ask, u)
+
+    monkeypatch.setattr(Search, "_counted", counted)
+    return lambda: monkeypatch.setattr(Search, "_counted", original)
+
+
 @pytest.mark.parametrize("solves", [3, 40])
 def test_an_interrupted_fit_keeps_its_best_point_and_goes_on(confs, monkeypatch, solves):
     go_on = interrupt_after(solves, monkeypatch)
@@ -180,13 +193,14 @@ def test_the_verb_resume_goes_on_with_a_fit(confs, monkeypatch, tmp_path):
 
 def test_resume_knows_what_the_folder_is_of(confs, monkeypatch, tmp_path):
     confs["fit.conf"] = problem(random_seed=None)
-    go_on = interrupt_after(40, monkeypatch)
+    go_on = interrupt_the_last_start(monkeypatch)
     assert invoke("run", "fit.conf", "-o", "out", "--cores", "1").exit_code == 130
     go_on()
+    seed = read("out/run.json")["fit"]["settings"]["random_seed"]
     asked = []
     outcome = fit_run.resume(Path("out"), load=lambda path: asked.append(path) or problem(method="lbfgs"))
     assert asked == [tmp_path / "fit.conf"] and outcome.fit.method == "gntr"
-    seed = read("out/run.json")["random_seed"]
+    assert read("out/run.json")["random_seed"] == outcome.fit.random_seed == seed
     again = bnfhmc.optimize(problems.known_sigma(), starts=4, draws=4, random_seed=seed)
     assert again.log_posterior == outcome.fit.log_posterior
     with pytest.raises(InputError, match="the fit in this folder is finished"):
