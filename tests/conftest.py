@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import signal
@@ -9,6 +10,7 @@ import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -332,6 +334,15 @@ def closed_form():
         {"A0": 3.0, "k": 0.5, "s": 1.2, "base": 0.1, "growth": 0.4, "hopeless": 0.0, "X()": 7.0},
         frozenset({"X()"}),
     )
+
+
+@pytest.fixture
+def ticking(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Time limits of runs by a clock that goes on by a millisecond at every look, so that no host is too slow or too fast."""
+    from bnfhmc.samplers import relay
+
+    looks = itertools.count()
+    monkeypatch.setattr(relay, "time", SimpleNamespace(monotonic=lambda: 1e-3 * next(looks)))
 
 
 @pytest.fixture(autouse=True)

@@ -219,10 +219,14 @@ def test_another_fit_does_not_go_on_with_it(confs, monkeypatch):
     assert read("out/run.json")["status"] == "unfinished"
 
 
-SLOW_LOSS = """import time
+# Once two starts have ended, the run that is to be stopped stands nearly still until it is.
+SLOW_LOSS = """import os, time
+from pathlib import Path
 
 def loss(theta, data):
-    time.sleep(0.001)
+    store = Path("out/starts.jsonl")
+    stands = "STAND" in os.environ and store.exists() and store.read_text().count("\\n") > 2
+    time.sleep(0.5 if stands else 0.0)
     x, y = theta["x"], theta["y"]
     return 50.0 * (y - x**2) ** 2 + 0.5 * (1.0 - x) ** 2, {"x": -200.0 * x * (y - x**2) - (1.0 - x), "y": 100.0 * (y - x**2)}
 """
@@ -246,7 +250,7 @@ def test_a_signal_on_two_threads(tmp_path, monkeypatch, number):
     Path("fit.conf").write_text(SLOW_CONF)
     typed = ("run", "fit.conf", "--allow-callable", "-q", "-o")
     store = Path("out/starts.jsonl")
-    environment = {**os.environ, "PYTHONPATH": str(Path(bnfhmc.__file__).parents[1])}
+    environment = {**os.environ, "PYTHONPATH": str(Path(bnfhmc.__file__).parents[1]), "STAND": ""}
     with subprocess.Popen([sys.executable, "-m", "bnfhmc", *typed, "out", "--cores=2"], env=environment,
                           stderr=subprocess.PIPE, text=True) as run:  # fmt: skip
         while run.poll() is None and not (store.exists() and store.read_text().count("\n") > 2):

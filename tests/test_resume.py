@@ -48,6 +48,8 @@ def interrupt_after(monkeypatch, solves):
         count.append(None)
         if len(count) == solves:
             os.kill(os.getpid(), signal.SIGINT)
+        elif len(count) > solves:  # until it is heard
+            time.sleep(1e-3)
         return evaluate(self, at)
 
     monkeypatch.setattr(bnfhmc.Posterior, "evaluate", counting)
@@ -124,7 +126,7 @@ def test_a_run_can_begin_with_what_another_has_learnt(conf, tmp_path):
     np.testing.assert_array_equal(idata.sample_stats["step_size"].values[:, 0], steps)
 
 
-def test_the_options_of_a_method_reach_it(conf):
+def test_the_options_of_a_method_reach_it(conf, ticking):
     posterior = bnfhmc.Posterior(bnfhmc.load(conf))
     u = posterior.u_from_theta({"k": 0.5, "A0": 10.0, "s": 0.3})
     options = {"chains": 2, "num_warmup": 20, "num_samples": 30, "random_seed": 1}
