@@ -222,9 +222,15 @@ _FOLDER = pytest.StashKey[Path]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Give bngsim, which looks for its caches when it is imported, caches of this session's own."""
+    """Give bngsim, which looks for its caches when it is imported, caches of this session's own.
+
+    Processes that share the tests of a session (pytest -n) share its caches too, and leave the cores to each other.
+    """
     settings.register_profile("bnfhmc", derandomize=True, deadline=None, database=None)
     settings.load_profile("bnfhmc")
+    if hasattr(config, "workerinput"):
+        return
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     folder = Path(tempfile.mkdtemp(prefix="bnfhmc_tests_"))
     config.stash[_FOLDER] = folder
     for name in CACHES:
@@ -232,7 +238,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    shutil.rmtree(config.stash[_FOLDER], ignore_errors=True)
+    if _FOLDER in config.stash:
+        shutil.rmtree(config.stash[_FOLDER], ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
@@ -347,7 +354,7 @@ def ticking(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def _signals_are_ours():
-    """bionetgen, which PyBNF imports, takes Ctrl-C when it is imported; a test of an interrupt after that would be of its."""
-    kept = signal.getsignal(signal.SIGINT)
+    """Ctrl-C interrupts: in the background a shell has it ignored, and bionetgen, which PyBNF imports, takes it for itself."""
+    kept = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, kept)
