@@ -431,7 +431,8 @@ def test_a_kernel_that_needs_the_information_is_refused_without():
 
 
 def test_the_walkers_of_an_ensemble_are_chains():
-    draws = run_chains(Ensemble(number=8, sweeps=1), CurvedGaussian(np.eye(3)), chains=2, num_warmup=3, num_samples=5)
+    options = {"random_seed": 1, "chains": 2, "num_warmup": 3, "num_samples": 5}
+    draws = run_chains(Ensemble(number=8, sweeps=1), CurvedGaussian(np.eye(3)), **options)
     assert draws.z.shape == (16, 5, 3) and draws.stats["lp"].shape == (16, 5)
     assert draws.warmup.z.shape == (16, 3, 3) and len(draws.chains) == 2
     assert draws.stats["lp"][9, 4] == CurvedGaussian(np.eye(3)).value(draws.z[9, 4]).logp
