@@ -14,7 +14,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 # A decay chain A → B → C with everything a network can do to a derivative: initial amounts from parameters, a derived
 # rate, an observable over two species, functions of observables and parameters.
@@ -226,7 +226,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
     Processes that share the tests of a session (pytest -n) share its caches too, and leave the cores to each other.
     """
-    settings.register_profile("bnfhmc", derandomize=True, deadline=None, database=None)
+    slow_host = [HealthCheck.too_slow]  # which goes by the clock, as a deadline does
+    settings.register_profile("bnfhmc", derandomize=True, deadline=None, database=None, suppress_health_check=slow_host)
     settings.load_profile("bnfhmc")
     if hasattr(config, "workerinput"):
         return
