@@ -3,6 +3,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 RESULTS ?= results/influenza
+# Processes that share the tests: a number, or as many as there are cores.
+JOBS ?= logical
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check
 SAY := @printf '\n==> %s\n'
@@ -14,8 +16,8 @@ SAY := @printf '\n==> %s\n'
 
 help:
 	@printf 'make demo       install bnfhmc and sample the posterior of the influenza example\n'
-	@printf 'make test       install the test extra and run the tests that are not slow\n'
-	@printf 'make test-slow  run the slow tests: whole runs and known posteriors\n'
+	@printf 'make test       install the test extra and run the tests that are not slow, on all cores (JOBS=2: on two)\n'
+	@printf 'make test-slow  run the slow tests, on all cores: whole runs and known posteriors\n'
 	@printf 'make lint       ruff    make types  mypy    make contracts  import order\n'
 	@printf 'make docs       build the documentation into docs/_build/html\n'
 	@printf 'make bench      measure what evaluations cost; tables here, numbers in results/benchmarks\n'
@@ -31,12 +33,12 @@ demo: $(VENV)/.bngl
 
 test: $(VENV)/.test browser
 	$(SAY) 'Running the tests that are not slow'
-	@$(BIN)/python -m pytest -m 'not slow'
+	@$(BIN)/python -m pytest -m 'not slow' -n $(JOBS) --dist worksteal
 
 # pytest ends with 5 when it collects nothing, which is no failure here.
 test-slow: $(VENV)/.test browser
 	$(SAY) 'Running the slow tests'
-	@$(BIN)/python -m pytest -m slow || [ $$? -eq 5 ]
+	@$(BIN)/python -m pytest -m slow -n $(JOBS) --dist worksteal || [ $$? -eq 5 ]
 
 lint: $(VENV)/.test
 	$(SAY) 'Checking style (ruff)'

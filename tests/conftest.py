@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import signal
@@ -9,10 +10,11 @@ import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 # A decay chain A → B → C with everything a network can do to a derivative: initial amounts from parameters, a derived
 # rate, an observable over two species, functions of observables and parameters.
@@ -220,9 +222,16 @@ _FOLDER = pytest.StashKey[Path]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Give bngsim, which looks for its caches when it is imported, caches of this session's own."""
-    settings.register_profile("bnfhmc", derandomize=True, deadline=None, database=None)
+    """Give bngsim, which looks for its caches when it is imported, caches of this session's own.
+
+    Processes that share the tests of a session (pytest -n) share its caches too, and leave the cores to each other.
+    """
+    slow_host = [HealthCheck.too_slow]  # which goes by the clock, as a deadline does
+    settings.register_profile("bnfhmc", derandomize=True, deadline=None, database=None, suppress_health_check=slow_host)
     settings.load_profile("bnfhmc")
+    if hasattr(config, "workerinput"):
+        return
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     folder = Path(tempfile.mkdtemp(prefix="bnfhmc_tests_"))
     config.stash[_FOLDER] = folder
     for name in CACHES:
@@ -230,7 +239,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    shutil.rmtree(config.stash[_FOLDER], ignore_errors=True)
+    if _FOLDER in config.stash:
+        shutil.rmtree(config.stash[_FOLDER], ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
@@ -334,9 +344,18 @@ def closed_form():
     )
 
 
+@pytest.fixture
+def ticking(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Time limits of runs by a clock that goes on by a millisecond at every look, so that no host is too slow or too fast."""
+    from bnfhmc.samplers import relay
+
+    looks = itertools.count()
+    monkeypatch.setattr(relay, "time", SimpleNamespace(monotonic=lambda: 1e-3 * next(looks)))
+
+
 @pytest.fixture(autouse=True)
 def _signals_are_ours():
-    """bionetgen, which PyBNF imports, takes Ctrl-C when it is imported; a test of an interrupt after that would be of its."""
-    kept = signal.getsignal(signal.SIGINT)
+    """Ctrl-C interrupts: in the background a shell has it ignored, and bionetgen, which PyBNF imports, takes it for itself."""
+    kept = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, kept)

@@ -149,6 +149,19 @@ def interrupt_after(solves, monkeypatch):
     return lambda: monkeypatch.setattr(Search, "_counted", original)
 
 
+def interrupt_the_last_start(monkeypatch):
+    """Control-C at the first solve of the last of four starts: on one core it comes last, and every start has one."""
+    original = Search._counted
+
+    def counted(self, ask, u):
+        if self.start == 3:
+            raise KeyboardInterrupt
+        return original(self, ask, u)
+
+    monkeypatch.setattr(Search, "_counted", counted)
+    return lambda: monkeypatch.setattr(Search, "_counted", original)
+
+
 @pytest.mark.parametrize("solves", [3, 40])
 def test_an_interrupted_fit_keeps_its_best_point_and_goes_on(confs, monkeypatch, solves):
     go_on = interrupt_after(solves, monkeypatch)
@@ -180,13 +193,14 @@ def test_the_verb_resume_goes_on_with_a_fit(confs, monkeypatch, tmp_path):
 
 def test_resume_knows_what_the_folder_is_of(confs, monkeypatch, tmp_path):
     confs["fit.conf"] = problem(random_seed=None)
-    go_on = interrupt_after(40, monkeypatch)
+    go_on = interrupt_the_last_start(monkeypatch)
     assert invoke("run", "fit.conf", "-o", "out", "--cores", "1").exit_code == 130
     go_on()
+    seed = read("out/run.json")["fit"]["settings"]["random_seed"]
     asked = []
     outcome = fit_run.resume(Path("out"), load=lambda path: asked.append(path) or problem(method="lbfgs"))
     assert asked == [tmp_path / "fit.conf"] and outcome.fit.method == "gntr"
-    seed = read("out/run.json")["random_seed"]
+    assert read("out/run.json")["random_seed"] == outcome.fit.random_seed == seed
     again = bnfhmc.optimize(problems.known_sigma(), starts=4, draws=4, random_seed=seed)
     assert again.log_posterior == outcome.fit.log_posterior
     with pytest.raises(InputError, match="the fit in this folder is finished"):
@@ -205,10 +219,14 @@ def test_another_fit_does_not_go_on_with_it(confs, monkeypatch):
     assert read("out/run.json")["status"] == "unfinished"
 
 
-SLOW_LOSS = """import time
+# Once two starts have ended, the run that is to be stopped stands nearly still until it is.
+SLOW_LOSS = """import os, time
+from pathlib import Path
 
 def loss(theta, data):
-    time.sleep(0.001)
+    store = Path("out/starts.jsonl")
+    stands = "STAND" in os.environ and store.exists() and store.read_text().count("\\n") > 2
+    time.sleep(0.5 if stands else 0.0)
     x, y = theta["x"], theta["y"]
     return 50.0 * (y - x**2) ** 2 + 0.5 * (1.0 - x) ** 2, {"x": -200.0 * x * (y - x**2) - (1.0 - x), "y": 100.0 * (y - x**2)}
 """
@@ -232,7 +250,7 @@ def test_a_signal_on_two_cores(tmp_path, monkeypatch, number):
     Path("fit.conf").write_text(SLOW_CONF)
     typed = ("run", "fit.conf", "--allow-callable", "-q", "-o")
     store = Path("out/starts.jsonl")
-    environment = {**os.environ, "PYTHONPATH": str(Path(bnfhmc.__file__).parents[1])}
+    environment = {**os.environ, "PYTHONPATH": str(Path(bnfhmc.__file__).parents[1]), "STAND": ""}
     with subprocess.Popen([sys.executable, "-m", "bnfhmc", *typed, "out", "--cores=2"], env=environment,
                           stderr=subprocess.PIPE, text=True) as run:  # fmt: skip
         while run.poll() is None and not (store.exists() and store.read_text().count("\n") > 2):

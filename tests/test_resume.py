@@ -3,12 +3,14 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import h5netcdf
 import numpy as np
 import pytest
 
@@ -23,21 +25,35 @@ from tests.samplers.test_posterior_target import DATA, DECAY, NET
 FILES = {"posterior.nc", "run.json", "samples.txt", "checkpoint"}
 
 
-@pytest.fixture
-def conf(tmp_path):
-    (tmp_path / "decay.net").write_text(NET)
-    (tmp_path / "d1.exp").write_text(DATA)
-    path = tmp_path / "fit.conf"
+def written(folder):
+    """The configuration with its model and data, in this folder."""
+    (folder / "decay.net").write_text(NET)
+    (folder / "d1.exp").write_text(DATA)
+    path = folder / "fit.conf"
     path.write_text(DECAY + "population_size = 2\nnum_warmup = 120\nnum_samples = 60\nrandom_seed = 7\n")
     return path
+
+
+@pytest.fixture
+def conf(tmp_path):
+    return written(tmp_path)
 
 
 def start(conf, folder, **settings):
     return runs.run(runs.with_settings(bnfhmc.load(conf), **settings), folder, quiet=True)
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The folder of the configuration's run, from its start to its end; to be read, or copied."""
+    folder = tmp_path_factory.mktemp("whole")
+    start(written(folder), folder / "out")
+    return folder / "out"
+
+
 def z(folder):
-    return load_arviz().from_netcdf(str(folder / "posterior.nc")).unconstrained_posterior["z"].values
+    with h5netcdf.File(folder / "posterior.nc", "r") as file:
+        return file["unconstrained_posterior"].variables["z"][...]
 
 
 def interrupt_after(monkeypatch, solves):
@@ -48,20 +64,21 @@ def interrupt_after(monkeypatch, solves):
         count.append(None)
         if len(count) == solves:
             os.kill(os.getpid(), signal.SIGINT)
+        elif len(count) > solves:  # until it is heard
+            time.sleep(1e-3)
         return evaluate(self, at)
 
     monkeypatch.setattr(bnfhmc.Posterior, "evaluate", counting)
 
 
 @pytest.mark.parametrize("solves", [10, 100, 300])
-def test_an_interrupted_run_goes_on_to_the_very_draws(conf, tmp_path, monkeypatch, solves):
-    start(conf, tmp_path / "whole")
+def test_an_interrupted_run_goes_on_to_the_very_draws(conf, tmp_path, monkeypatch, whole, solves):
     with monkeypatch.context() as patched:
         interrupt_after(patched, solves)
         with pytest.raises(KeyboardInterrupt):
             start(conf, tmp_path / "parts")
     outcome = runs.resume(tmp_path / "parts", quiet=True)
-    np.testing.assert_array_equal(z(tmp_path / "parts"), z(tmp_path / "whole"))
+    np.testing.assert_array_equal(z(tmp_path / "parts"), z(whole))
     assert outcome.folder == tmp_path / "parts"
     assert {p.name for p in (tmp_path / "parts").iterdir()} == FILES
     assert json.loads((tmp_path / "parts" / "run.json").read_text())["status"] == "finished"
@@ -90,12 +107,12 @@ def test_a_run_that_holds_work_is_not_replaced_by_chance(conf, tmp_path, monkeyp
     assert z(tmp_path / "out").shape == (2, 60, 3)
 
 
-def test_more_draws_are_added_to_a_finished_run(conf, tmp_path):
-    start(conf, tmp_path / "out", num_samples=40)
+def test_more_draws_are_added_to_a_finished_run(conf, tmp_path, whole):
+    shutil.copytree(whole, tmp_path / "out")
     first = z(tmp_path / "out")
     outcome = runs.resume(tmp_path / "out", num_samples=100, quiet=True)
     assert outcome.summary.names == ("k", "A0", "s")
-    np.testing.assert_array_equal(z(tmp_path / "out")[:, :40], first)
+    np.testing.assert_array_equal(z(tmp_path / "out")[:, :60], first)
     stats = load_arviz().from_netcdf(str(tmp_path / "out" / "posterior.nc")).sample_stats
     assert (stats["seconds"] > 0).all() and (stats["solver_steps"] >= 5 * stats["n_steps"]).all()
     start(conf, tmp_path / "long", num_samples=100)
@@ -104,7 +121,7 @@ def test_more_draws_are_added_to_a_finished_run(conf, tmp_path):
 
 
 def test_a_run_whose_data_have_changed_is_not_gone_on_with(conf, tmp_path):
-    start(conf, tmp_path / "out")
+    start(conf, tmp_path / "out", start="prior", num_samples=20)
     (tmp_path / "d1.exp").write_text(DATA.replace("0.5 8", "0.5 9"))
     assert (tmp_path / "d1.exp").read_text() != DATA
     with pytest.raises(InputError, match="have changed since"):
@@ -116,15 +133,14 @@ def test_a_folder_without_a_run_is_named(tmp_path):
         runs.resume(tmp_path)
 
 
-def test_a_run_can_begin_with_what_another_has_learnt(conf, tmp_path):
-    start(conf, tmp_path / "out")
+def test_a_run_can_begin_with_what_another_has_learnt(conf, whole):
     posterior = bnfhmc.Posterior(bnfhmc.load(conf))
-    idata = bnfhmc.sample(posterior, chains=2, num_warmup=0, num_samples=50, random_seed=1, tuned=tmp_path / "out")
-    steps = json.loads((tmp_path / "out" / "run.json").read_text())["counts"]["step_size"]
+    idata = bnfhmc.sample(posterior, chains=2, num_warmup=0, num_samples=50, random_seed=1, tuned=whole)
+    steps = json.loads((whole / "run.json").read_text())["counts"]["step_size"]
     np.testing.assert_array_equal(idata.sample_stats["step_size"].values[:, 0], steps)
 
 
-def test_the_options_of_a_method_reach_it(conf):
+def test_the_options_of_a_method_reach_it(conf, ticking):
     posterior = bnfhmc.Posterior(bnfhmc.load(conf))
     u = posterior.u_from_theta({"k": 0.5, "A0": 10.0, "s": 0.3})
     options = {"chains": 2, "num_warmup": 20, "num_samples": 30, "random_seed": 1}
@@ -151,7 +167,7 @@ def test_an_engine_that_a_method_has_not_is_named(conf):
 
 
 def test_the_folder_of_the_checkpoint_is_said_where_the_configuration_has_gone(conf, tmp_path):
-    start(conf, tmp_path / "out")
+    start(conf, tmp_path / "out", start="prior", num_samples=20)
     conf.rename(Path(str(conf) + ".old"))
     with pytest.raises((InputError, OSError), match="fit.conf"):
         runs.resume(tmp_path / "out", num_samples=100, quiet=True)
@@ -181,8 +197,7 @@ def counted(self, at):
     return evaluate_curved(self.posterior, at)
 
 
-def test_a_run_from_the_modes_goes_on_to_the_very_draws(conf, tmp_path, monkeypatch):
-    start(conf, tmp_path / "whole", start="map")
+def test_a_run_from_the_modes_goes_on_to_the_very_draws(conf, tmp_path, monkeypatch, whole):
     for name, solves in (("in the search", 30), ("in the warm-up", 250)):
         with monkeypatch.context() as patched:
             interrupt_after(patched, solves)
@@ -190,17 +205,16 @@ def test_a_run_from_the_modes_goes_on_to_the_very_draws(conf, tmp_path, monkeypa
             with pytest.raises(KeyboardInterrupt):
                 start(conf, tmp_path / name, start="map")
         runs.resume(tmp_path / name, quiet=True)
-        np.testing.assert_array_equal(z(tmp_path / name), z(tmp_path / "whole"))
-    assert json.loads((tmp_path / "whole" / "run.json").read_text())["counts"]["search"]["gradients"] > 8
-    records = [json.loads((tmp_path / name / "run.json").read_text()) for name in ("whole", "in the warm-up")]
+        np.testing.assert_array_equal(z(tmp_path / name), z(whole))
+    assert json.loads((whole / "run.json").read_text())["counts"]["search"]["gradients"] > 8
+    records = [json.loads((folder / "run.json").read_text()) for folder in (whole, tmp_path / "in the warm-up")]
     assert records[0]["counts"]["search"] == records[1]["counts"]["search"]
 
 
-def test_a_metric_that_was_learnt_of_other_parameters_is_refused(conf, tmp_path):
-    start(conf, tmp_path / "out")
+def test_a_metric_that_was_learnt_of_other_parameters_is_refused(conf, tmp_path, whole):
     text = conf.read_text().replace("parameter: A0", "parameter: B0").replace("A0", "B0")
     (conf.parent / "decay.net").write_text(NET.replace("A0", "B0"))
-    conf.write_text(text + f"warmup_from = {tmp_path / 'out'}\n")
+    conf.write_text(text + f"warmup_from = {whole}\n")
     with pytest.raises(InputError, match="the run learnt a metric of k, A0, s"):
         start(conf, tmp_path / "other")
 
@@ -255,8 +269,8 @@ def test_auto_takes_what_a_pilot_finds_fastest_and_says_why(conf, tmp_path, monk
     np.testing.assert_array_equal(z(tmp_path / "out")[:, :40], first)
 
 
-def test_the_search_for_the_mode_is_kept_with_the_chains(conf, tmp_path):
-    start(conf, tmp_path / "out")
+def test_the_search_for_the_mode_is_kept_with_the_chains(conf, tmp_path, whole):
+    shutil.copytree(whole, tmp_path / "out")
     found = json.loads((tmp_path / "out" / "checkpoint" / "map.json").read_text())
     assert found["names"] == ["k", "A0", "s"] and len(found["starts"]) == 20
     runs.resume(tmp_path / "out", num_samples=80, quiet=True)

@@ -228,8 +228,9 @@ def test_the_files_that_are_mangled_are_right(folder, fit, texts):
 
 
 @settings(
-    max_examples=300, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+    max_examples=300, deadline=None, derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)  # fmt: skip
 @given(
     which=st.sampled_from(["fit.conf", "old.conf", "d1.exp", "decay.bngl", "p.tsv", "c.prop", "s.exp", "y.exp"]), edits=EDITS
 )

@@ -1,7 +1,9 @@
 """A fit read back: its starts and profiles, the pictures of it, and every way in which its files are not those of a fit."""
 
 import json
+import shutil
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -37,11 +39,16 @@ def write_finished_fit(folder: Path, fit=FIT, profiles=PROFILES) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    return write_finished_fit(tmp_path_factory.mktemp("finished") / "fit")
+
+
 @pytest.fixture
-def folder(tmp_path, monkeypatch):
+def folder(finished, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("fit.conf").touch()
-    return write_finished_fit(tmp_path / "fit")
+    return shutil.copytree(finished, tmp_path / "fit")
 
 
 def test_what_is_read_is_what_was_found(folder):
@@ -86,9 +93,14 @@ def test_a_file_that_is_missing_is_named(folder):
         read_fitted(folder)
 
 
+@cache
+def some_run() -> Run:
+    return opened(POSTERIOR, draws(POSTERIOR)).run
+
+
 def run_that_started(start, folder: Path) -> Run:
-    run = opened(POSTERIOR, draws(POSTERIOR), folder).run
-    return replace(run, record={**run.record, "configuration": {**run.record["configuration"], "start": start}})
+    configuration = {**some_run().record["configuration"], "start": start}
+    return replace(some_run(), folder=folder, record={**some_run().record, "configuration": configuration})
 
 
 def test_a_run_knows_the_fit_that_it_started_from(folder, tmp_path):

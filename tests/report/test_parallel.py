@@ -2,8 +2,10 @@
 
 import multiprocessing
 import os
+import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +14,7 @@ from bnfhmc.errors import FailedSolve
 from bnfhmc.report import parallel
 from bnfhmc.report.parallel import over_draws
 
+ROOT = Path(__file__).parents[2]
 # jax, which other tests of the session load, warns of every fork; these children do not touch it.
 pytestmark = pytest.mark.filterwarnings("ignore:os.fork:RuntimeWarning")
 
@@ -74,24 +77,43 @@ def test_a_process_that_dies_is_no_end(how):
     assert over_draws(Own(), 100, job, cores=2) == list(range(100))
 
 
-def test_nothing_is_forked_beside_other_threads(monkeypatch):
-    monkeypatch.setitem(sys.modules, "jax", None)
-    assert not cores.may_fork()
-    monkeypatch.delitem(sys.modules, "jax")
-    ready, done = threading.Event(), threading.Event()
-    other = threading.Thread(target=lambda: (ready.set(), done.wait()))
-    other.start()
-    ready.wait()
-    try:
-        assert not cores.may_fork()
-    finally:
-        done.set()
-        other.join()
-
-
 def test_a_daemon_forks_nothing(monkeypatch):
     monkeypatch.delitem(sys.modules, "jax", raising=False)
     monkeypatch.setattr(threading, "active_count", lambda: 1)
     assert cores.may_fork() is (sys.platform == "linux")
     monkeypatch.setattr(multiprocessing, "current_process", lambda: multiprocessing.Process(daemon=True))
     assert not cores.may_fork()
+
+
+# A program of its own: a process that runs tests may have threads of its own, and jax.
+ALONE = """
+import os, sys, threading
+from bnfhmc.cores import may_fork
+from bnfhmc.report import parallel
+
+class Own:
+    def clone(self):
+        raise AssertionError("processes need no clones")
+
+assert "jax" not in sys.modules and may_fork()
+pids = parallel.over_draws(Own(), 100, lambda own, i: (i, os.getpid()), cores=2)
+assert [i for i, _ in pids] == list(range(100)) and os.getpid() not in {pid for _, pid in pids}
+
+sys.modules["jax"] = None
+assert not may_fork()
+del sys.modules["jax"]
+ready, done = threading.Event(), threading.Event()
+other = threading.Thread(target=lambda: (ready.set(), done.wait()))
+other.start()
+ready.wait()
+assert not may_fork()
+done.set()
+other.join()
+assert may_fork()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="processes are forked on Linux only")
+def test_a_program_is_forked_where_neither_other_threads_nor_jax_are_at_work():
+    done = subprocess.run([sys.executable, "-c", ALONE], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr

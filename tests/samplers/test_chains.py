@@ -329,13 +329,20 @@ def test_one_chain_that_raises_is_reported_and_the_others_go_on():
     assert whole.died == {} and len(draws.chains) == 2
 
 
+def interrupt_at(after, calls):
+    """SIGINT to this process at a call; those after it wait a little each, so that few are made before it is heard."""
+    if len(calls) == after:
+        os.kill(os.getpid(), signal.SIGINT)
+    elif len(calls) > after:
+        time.sleep(1e-3)
+
+
 def test_an_interrupt_stops_all_chains():
     calls = []
 
     def change(z, evaluation):
         calls.append(z)
-        if len(calls) == 200:
-            os.kill(os.getpid(), signal.SIGINT)
+        interrupt_at(200, calls)
         return evaluation
 
     with pytest.raises(KeyboardInterrupt):
@@ -350,8 +357,7 @@ def interrupting(after):
 
     def change(z, evaluation):
         calls.append(z)
-        if len(calls) == after:
-            os.kill(os.getpid(), signal.SIGINT)
+        interrupt_at(after, calls)
         return evaluation
 
     return Altered(Gaussian(np.eye(3)), change), calls
@@ -368,8 +374,8 @@ def test_an_interrupt_keeps_the_draws_there_are():
     np.testing.assert_array_equal(draws.stats["lp"], whole.stats["lp"])
 
 
-def test_a_time_limit_ends_a_run_with_what_there_is():
-    limited = run_nuts(Gaussian(np.eye(3)), random_seed=1, chains=3, num_warmup=60, num_samples=10**6, time_limit=1.0, cores=2)
+def test_a_time_limit_ends_a_run_with_what_there_is(ticking):
+    limited = run_nuts(Gaussian(np.eye(3)), random_seed=1, chains=3, num_warmup=60, num_samples=10**6, time_limit=3.0, cores=2)
     assert limited.ended == "out of time"
     made = limited.z.shape[1]
     whole = run_nuts(Gaussian(np.eye(3)), random_seed=1, chains=3, num_warmup=60, num_samples=50)
@@ -425,7 +431,8 @@ def test_a_kernel_that_needs_the_information_is_refused_without():
 
 
 def test_the_walkers_of_an_ensemble_are_chains():
-    draws = run_chains(Ensemble(number=8, sweeps=1), CurvedGaussian(np.eye(3)), chains=2, num_warmup=3, num_samples=5)
+    options = {"random_seed": 1, "chains": 2, "num_warmup": 3, "num_samples": 5}
+    draws = run_chains(Ensemble(number=8, sweeps=1), CurvedGaussian(np.eye(3)), **options)
     assert draws.z.shape == (16, 5, 3) and draws.stats["lp"].shape == (16, 5)
     assert draws.warmup.z.shape == (16, 3, 3) and len(draws.chains) == 2
     assert draws.stats["lp"][9, 4] == CurvedGaussian(np.eye(3)).value(draws.z[9, 4]).logp

@@ -3,6 +3,7 @@
 import json
 import re
 from base64 import b64decode
+from copy import copy
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -57,8 +58,35 @@ def page_of(made, **more):
 
 
 @pytest.fixture(scope="module")
-def good():
-    return page_of(study())
+def made():
+    return study()
+
+
+def with_record(made, **changed):
+    """The same study of a run whose record says something else."""
+    other = copy(made)
+    other.run = replace(made.run, record={**made.run.record, **changed})
+    return other
+
+
+@pytest.fixture(scope="module")
+def drawn(made):
+    """What stands in for `pictures`: those of this study, each drawn once."""
+    found = {kind: tuple(galleries.pictures(made, kind)) for kind in galleries.KINDS}
+    return lambda _, kind, **__: found[kind]
+
+
+@pytest.fixture(scope="module")
+def good(made, drawn):
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(galleries, "pictures", drawn)
+        return page_of(made)
+
+
+@pytest.fixture
+def plain(monkeypatch):
+    """A page whose words are what counts: nothing is drawn."""
+    monkeypatch.setattr(galleries, "pictures", lambda *_, **__: ())
 
 
 def test_the_verdict_comes_first(good):
@@ -67,7 +95,7 @@ def test_the_verdict_comes_first(good):
     assert [a["id"] for a in good.named("section")] == ["verdict", "fit", "estimates", "diagnosis", "undetermined", "run"]
 
 
-def test_a_bad_run_says_why():
+def test_a_bad_run_says_why(plain):
     posterior = Posterior(problem())
     z = laplace(posterior)
     z[3] += 5.0
@@ -75,8 +103,7 @@ def test_a_bad_run_says_why():
     assert "Do not trust these draws yet, because:" in bad.text and "R-hat is" in bad.text and "The chains lie in" in bad.text
 
 
-def test_every_estimate_is_in_the_table(good):
-    made = study()
+def test_every_estimate_is_in_the_table(good, made):
     for name, mean in zip(made.names, made.summary.mean, strict=True):
         assert name in good.text and f"{mean:.4g}" in good.text
     assert {"sortable"} <= {a.get("class") for a in good.named("table")}
@@ -113,17 +140,16 @@ def test_how_it_was_run(good):
     assert "num_warmup" in good.text and '"random_seed"' in good.text and "solver" in good.text
 
 
-def test_merged_runs_say_so():
-    made = study()
-    object.__setattr__(made.run, "record", {**made.run.record, "merged_from": ["a b", "c"], "random_seed": [1, 2]})
-    assert "bnfhmc merge 'a b' c -o again" in page_of(made).text
+def test_merged_runs_say_so(made, plain):
+    merged = with_record(made, merged_from=["a b", "c"], random_seed=[1, 2])
+    assert "bnfhmc merge 'a b' c -o again" in page_of(merged).text
 
 
-def test_hostile_names_stay_text():
+def test_hostile_names_stay_text(good):
     posterior = Posterior(problem(HOSTILE, title="</section><script>alert(3)</script>"))
     p = replace(posterior.problem, path=Path('<b onclick="alert(4)">.conf'))
     hostile = page_of(study(Posterior(p)))
-    good_tags = {tag for tag, _ in page_of(study()).elements}
+    good_tags = {tag for tag, _ in good.elements}
     assert {tag for tag, _ in hostile.elements} <= good_tags and len(hostile.named("script")) == 1
     assert not any(name.startswith("on") for _, attrs in hostile.elements for name in attrs)
     for name in (*HOSTILE, "</section><script>alert(3)</script>", '<b onclick="alert(4)">.conf'):
@@ -131,32 +157,29 @@ def test_hostile_names_stay_text():
     assert '"name": "{{ 7*7 }}{% raw %}"' in hostile.text and '"name": "49' not in hostile.text
 
 
-def test_hostile_records_stay_text():
-    made = study()
+def test_hostile_records_stay_text(made, plain):
     record = json.loads(json.dumps(made.run.record))
     record["versions"]["jax"] = record["ended"] = record["configuration"]["file"] = "</pre><script>alert(5)</script>"
-    object.__setattr__(made.run, "record", record)
-    page = page_of(made)
+    page = page_of(with_record(made, **record))
     assert len(page.named("script")) == 1 and page.text.count("</pre><script>alert(5)</script>") >= 3
 
 
-def test_the_audit_is_told():
-    made = study()
+def test_the_audit_is_told(made, plain):
     found = Audit((1e-8, 1e-10), 200, 0, 0.2, 3e-5, {"k": 1e-4})
     assert "Not audited. bnfhmc report --audit" in page_of(made).text
     assert "change their log likelihood by at most 3.0e-05" in page_of(made, audited=found, with_audit=True).text
     assert "No model here has a tolerance" in page_of(made, with_audit=True).text
 
 
-def test_the_budget_is_kept(monkeypatch):
-    made = study()
+def test_the_budget_is_kept(made, drawn, monkeypatch):
+    monkeypatch.setattr(galleries, "pictures", drawn)
     monkeypatch.setattr(galleries, "BUDGET", 100_000)
     text = render(made, diagnose(made, {"solver": ()}))
     assert len(text) < 160_000 and "further pictures are left out here; <code>bnfhmc plot out " in text
 
 
-def test_units_reach_the_pictures():
-    made = study()
+def test_units_reach_the_pictures(made, monkeypatch):
+    monkeypatch.setattr(galleries, "KINDS", {"fit"})
     with_units, without = (galleries.gallery(made, units)["fit"].shown[0].data for units in ({"time": "min"}, None))
     assert with_units != without
 
@@ -181,12 +204,13 @@ def test_an_objective_without_data_has_a_page():
     assert "There are no measurements" in page.text and "can be trusted" in page.text
 
 
-def test_writing(tmp_path):
-    path, found = write_report(study(), tmp_path)
+def test_writing(made, drawn, tmp_path, monkeypatch):
+    monkeypatch.setattr(galleries, "pictures", drawn)
+    path, found = write_report(made, tmp_path)
     assert path == tmp_path / "report.html" and found.trusted and list(tmp_path.iterdir()) == [path]
     assert 50_000 < path.stat().st_size < 10_000_000
-    write_report(study(), tmp_path)
+    write_report(made, tmp_path)
     path.write_text("mine")
     with pytest.raises(InputError, match=r"report.html: is not from bnfhmc, and is left alone; move it away"):
-        write_report(study(), tmp_path)
+        write_report(made, tmp_path)
     assert path.read_text() == "mine"

@@ -69,10 +69,14 @@ def test_file_names_stay_in_their_folder(tmp_path):
     assert {p.parent for p in paths} == {tmp_path / "in"} and not list(tmp_path.glob("*.svg"))
 
 
+@pytest.fixture(scope="module")
+def hostile():
+    return study(Posterior(problem(HOSTILE, title="$x$<b>")))
+
+
 @pytest.mark.parametrize("kind", plots.KINDS)
-def test_hostile_names_are_text(kind):
-    posterior = Posterior(problem(HOSTILE, title="$x$<b>"))
-    for picture in plots.pictures(study(posterior), kind):
+def test_hostile_names_are_text(kind, hostile):
+    for picture in plots.pictures(hostile, kind):
         tags = {e.tag.partition("}")[2] for e in ElementTree.fromstring(picture.svg).iter()}
         assert not tags & {"script", "b", "foreignObject"} and not re.search(rb"https?://(?!www\.w3|purl|matplotlib|creative)",
                                                                              picture.svg)  # fmt: skip
@@ -123,13 +127,14 @@ def test_the_legend_says_what_any_panel_shows():
 
 
 def test_units_are_those_of_the_configuration_unless_others_are_given():
-    of_conf = replace(problem(), settings=problem().settings.model_copy(update={"axis_units": {"time": "s", "A": "µM"}}))
+    settings = problem().settings.model_copy(update={"axis_units": {"time": "s", "A": "µM"}})
+    plain, of_conf = study(POSTERIOR), study(Posterior(replace(problem(), settings=settings)))
 
     def drawn(of, units):
-        return next(plots.pictures(study(Posterior(of)), "fit", units=units)).svg
+        return next(plots.pictures(of, "fit", units=units)).svg
 
-    assert drawn(of_conf, {}) == drawn(problem(), {"time": "s", "A": "µM"}) != drawn(problem(), {})
-    assert drawn(of_conf, {"time": "h"}) == drawn(problem(), {"time": "h", "A": "µM"})
+    assert drawn(of_conf, {}) == drawn(plain, {"time": "s", "A": "µM"}) != drawn(plain, {})
+    assert drawn(of_conf, {"time": "h"}) == drawn(plain, {"time": "h", "A": "µM"})
 
 
 def test_a_steady_state_has_no_time_axis():
