@@ -180,7 +180,7 @@ def test_the_verb_resume_goes_on_with_a_fit(confs, monkeypatch, tmp_path):
 
 def test_resume_knows_what_the_folder_is_of(confs, monkeypatch, tmp_path):
     confs["fit.conf"] = problem(random_seed=None)
-    go_on = interrupt_after(40, monkeypatch)
+    go_on = interrupt_after(30, monkeypatch)  # whatever seed is drawn
     assert invoke("run", "fit.conf", "-o", "out", "--cores", "1").exit_code == 130
     go_on()
     asked = []
