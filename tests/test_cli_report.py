@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -37,16 +38,26 @@ def here(tmp_path, monkeypatch):
     return tmp_path
 
 
-@pytest.fixture
-def folder():
-    return write_run(Path("out"), POSTERIOR, RUN)
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    return write_run(tmp_path_factory.mktemp("written") / "out", POSTERIOR, RUN)
 
 
 @pytest.fixture
-def poor():
-    """A run whose chains lie apart."""
+def folder(written):
+    return Path(shutil.copytree(written, "out"))
+
+
+@pytest.fixture(scope="module")
+def written_poor(tmp_path_factory):
     z = laplace(POSTERIOR) + 0.5 * np.arange(4)[:, None, None]
-    return write_run(Path("poor"), POSTERIOR, draws(POSTERIOR, z))
+    return write_run(tmp_path_factory.mktemp("written") / "poor", POSTERIOR, draws(POSTERIOR, z))
+
+
+@pytest.fixture
+def poor(written_poor):
+    """A run whose chains lie apart."""
+    return Path(shutil.copytree(written_poor, "poor"))
 
 
 @pytest.mark.parametrize("verb", VERBS)

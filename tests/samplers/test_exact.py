@@ -38,10 +38,10 @@ def test_a_run_in_slices_of_time_ends_with_the_very_draws(tmp_path, method, tick
     slices, draws = 0, None
     while draws is None or draws.ended:
         try:
-            draws = run(method, time_limit=0.1, resume=slices > 0, **options)
+            draws = run(method, time_limit=0.4, resume=slices > 0, **options)
         except TimeoutError:  # within the warm-up
             assert draws is None
         slices += 1
         assert slices < 1000
-    assert slices > 10
+    assert slices > 3
     same(draws, run(method, num_samples=300))
