@@ -34,15 +34,15 @@ class Observed:
         if observation.plain is not None:
             self.P = solved.y if observation.whole else solved.y[:, observation.plain]
             return
-        outputs = self.outputs
-        self._values = [
-            tape.values(env) for tape, env in zip(
-                observation.tapes, ({**theta, **solved.m, **outputs}, {**solved.m, **theta, **outputs}), strict=True)
-        ]  # fmt: skip
+        outputs, (of_series, of_noise) = self.outputs, observation.tapes
+        noise = of_noise.values({**solved.m, **theta, **outputs}) if of_noise.names else of_noise.values({})
+        self._values = [of_series.values({**theta, **solved.m, **outputs}), noise]
         self.P = np.empty((len(solved.y), len(observation.formulas)))
         for column, (kind, root) in enumerate(observation.places):
-            raw = np.broadcast_to(observation.tapes[kind].root(self._values[kind], root), len(solved.y)).astype(float)
+            raw = observation.tapes[kind].root(self._values[kind], root)
             transforms = observation.series[root].transforms if kind == SERIES else ()
+            if transforms:
+                raw = np.broadcast_to(raw, len(solved.y)).astype(float)
             applied = apply_chain(transforms, raw, observation.data[root]) if transforms else None
             self.P[:, column] = raw if applied is None else applied.value
             self._applied.append(applied)

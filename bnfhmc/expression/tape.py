@@ -44,6 +44,7 @@ class Tape:
         self._constants: set[int] = set()
         self._operations: list[_Operation] = []
         self._roots = [self._noted(root.node) for root in roots]
+        self._steps = [(at, PLAIN[fn] if fn in PLAIN else FUNCTIONS[fn].value, args) for at, fn, args in self._operations]
         self._backwards = [self._behind(root) for root in self._roots]  # the operations of each root, the last one first
         self.names = tuple(self._leaves)
 
@@ -52,11 +53,13 @@ class Tape:
         values = self._start.copy()
         for name, at in self._leaves.items():
             values[at] = env[name]
+        if not self._steps:
+            return values
         with np.errstate(all="ignore"):
-            for at, fn, args in self._operations:
+            for at, compute, args in self._steps:
                 x = [values[a] for a in args]
                 try:
-                    values[at] = PLAIN[fn](*x) if fn in PLAIN else FUNCTIONS[fn].value(*x)
+                    values[at] = compute(*x)
                 except ZeroDivisionError:
                     values[at] = np.divide(x[0], x[1])
         return values

@@ -206,7 +206,7 @@ def _variances(tuning: Tuning) -> Float[np.ndarray, " d"]:
 
 
 def _first_tuning(kernel: Kernel, curvature: Curvature | None, settings: Settings) -> Tuning:
-    if curvature is None or kernel.learns is not Learns.METRIC:
+    if curvature is None or kernel.learns not in (Learns.METRIC, Learns.REFERENCE):
         return Tuning(1.0, metrics.from_scale(settings.scale, settings.metric))
     return Tuning(1.0, metrics.from_curvature(curvature, settings.scale, settings.metric))
 

@@ -34,9 +34,9 @@ SETTLED = 10
 # Two metrics are the same when no width in one differs more than this many times from that in the other.
 SAME_SHAPE = 2.0
 
-# Draws a parameter that a metric is learnt from where no gradients tell of it, before a warm-up may end: the covariance of n
-# draws is off by d (d + 3)/(4 n) in Kullback and Leibler's divergence.
-ENOUGH = 15
+# Draws a parameter that a reference is learnt from before a warm-up may end: mean and covariance of n independent ones are off
+# by d (d + 3)/(4 n) in Kullback and Leibler's divergence.
+ENOUGH = 40
 
 # Two windows are in one place when the means of log π differ by at most this many of the sds, √(d/2), that a normal π has.
 SAME_PLACE = 1.0
@@ -127,10 +127,10 @@ def end_window(a: Adaptation, learns: Learns, num_warmup: int, windows: Windows 
     """
     same_place = abs(a.newest.lp - a.lp_before) <= max(SAME_PLACE * math.sqrt(0.5 * len(a.metric.root)), 1.0)
     taught = a.recent if same_place else a.newest
-    metric = metrics.learnt(taught, a.metric) if learns is Learns.METRIC else a.metric
+    metric = metrics.learnt(taught, a.metric) if learns in (Learns.METRIC, Learns.REFERENCE) else a.metric
     window = a.window + 1
     same_shape = metrics.change(a.metric, metric) <= math.log(SAME_SHAPE)
-    enough = taught.n >= ENOUGH * len(taught.z) or bool(np.any(taught.gg))
+    enough = learns is not Learns.REFERENCE or taught.n >= ENOUGH * len(taught.z)
     settled = window >= windows.least and same_shape and same_place and enough
     end, last = _next_end(window, a.drawn, num_warmup, windows)
     end = min(a.drawn + windows.final, num_warmup) if settled else end

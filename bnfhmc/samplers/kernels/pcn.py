@@ -39,7 +39,7 @@ class Pcn:
     steps: int | None = None
     freedom: float = 5.0
     asks: ClassVar[Asks] = Asks.VALUE
-    learns: ClassVar[Learns] = Learns.METRIC
+    learns: ClassVar[Learns] = Learns.REFERENCE
 
     def init(self, rng: np.random.Generator, point: Point, sample_start: SampleStart, evaluate: Evaluate) -> Point:
         return point._replace(grad=NO_GRADIENT, curvature=None)

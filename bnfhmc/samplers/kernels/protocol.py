@@ -30,11 +30,15 @@ class Asks(Enum):
 
 
 class Learns(Enum):
-    """What a warm-up tunes for a kernel."""
+    """What a warm-up tunes for a kernel.
+
+    ``REFERENCE``: besides, the mean; steps are then drawn from the normal density that mean and metric make.
+    """
 
     NOTHING = "nothing"
     STEP_SIZE = "step size"
     METRIC = "step size and metric"
+    REFERENCE = "step size, metric and mean"
 
 
 class Point(NamedTuple):
