@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV ?= .venv
 RESULTS ?= results/influenza
 # Processes that share the tests: a number, or as many as there are cores.
-JOBS ?= logical
+JOBS ?= $(shell nproc 2>/dev/null || echo logical)
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check
 SAY := @printf '\n==> %s\n'

@@ -116,7 +116,7 @@ def sample(
         "engine": engine, "metric": metric, "max_tree_depth": max_tree_depth, "path_length": path_length,
         "accept_by": accept_by, "time_limit": time_limit, "start": start,
         "starts": None if starts is None else [posterior.z_from_u(u) for u in starts],
-        "tuned": None if tuned is None else tunings_of(tuned, posterior.names),
+        "tuned": None if tuned is None else tunings_of(tuned, posterior.names, method),
     }  # fmt: skip
     if start == "map" and starts is None:
         options["near_modes"] = near_modes(posterior, cores, lambda note: None, progress=progress)

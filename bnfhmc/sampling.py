@@ -194,7 +194,7 @@ def beginnings(posterior: Posterior) -> dict[str, Any]:
 def _learnt(posterior: Posterior) -> dict[str, Any]:
     """What the chains begin with, where an earlier run is to tell."""
     s = posterior.problem.settings
-    return {} if s.warmup_from is None else {"tuned": tunings_of(s.warmup_from, posterior.names)}
+    return {} if s.warmup_from is None else {"tuned": tunings_of(s.warmup_from, posterior.names, s.method)}
 
 
 def near_modes(
@@ -264,11 +264,15 @@ def _inside(posterior: Posterior, u: Float[np.ndarray, " d"]) -> Float[np.ndarra
     return posterior.z_from_u(u)
 
 
-def tunings_of(output_dir: Path, names: Sequence[str]) -> list[Any]:
-    """What the chains of an earlier run have learnt; InputError where its parameters are others."""
+def tunings_of(output_dir: Path, names: Sequence[str], method: str) -> list[Any]:
+    """What the chains of an earlier run have learnt, for this method; InputError where its parameters are others.
+
+    A step size is of its method: from another one it is 1, the width of the posterior.
+    """
     checkpoint = checkpoint_of(output_dir)
     theirs = checkpoint.asked().get("parameters")
     if theirs != list(names):
         hint = "take a run of a configuration with the same parameters"
         raise InputError(Mistake(f"the run learnt a metric of {', '.join(theirs or [])}", hint, output_dir))
-    return checkpoint.tunings()
+    tunings = checkpoint.tunings()
+    return tunings if checkpoint.method() == method else [t._replace(step_size=1.0) for t in tunings]

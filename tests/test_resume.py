@@ -140,6 +140,16 @@ def test_a_run_can_begin_with_what_another_has_learnt(conf, whole):
     np.testing.assert_array_equal(idata.sample_stats["step_size"].values[:, 0], steps)
 
 
+def test_a_step_size_is_of_its_method(conf, whole):
+    """Another method takes the metric, and not the step size: one of 1000 means independent draws to pcn."""
+    posterior = bnfhmc.Posterior(bnfhmc.load(conf))
+    names = list(posterior.names)
+    theirs, ours = sampling.tunings_of(whole, names, "nuts"), sampling.tunings_of(whole, names, "pcn")
+    assert [t.step_size for t in ours] == [1.0] * len(theirs) != [t.step_size for t in theirs]
+    for other, one in zip(ours, theirs, strict=True):
+        np.testing.assert_array_equal(other.metric.root, one.metric.root)
+
+
 def test_the_options_of_a_method_reach_it(conf, ticking):
     posterior = bnfhmc.Posterior(bnfhmc.load(conf))
     u = posterior.u_from_theta({"k": 0.5, "A0": 10.0, "s": 0.3})

@@ -37,9 +37,10 @@ def crew_of(objective: Objective, cores: int | None, callback: Callback | None =
     """Those who work on an objective here: processes where the program may fork, else threads.
 
     On threads in any case: one core, a callback, which is told of every solve, and a Python function, which may keep what it
-    sees.
+    sees, or have threads of its own that a fork would leave behind.
     """
-    apart = callback is None and objective.posterior is not None and (cores or usable_cores()) > 1 and may_fork()
+    compiled = objective.posterior is not None and objective.posterior.problem.target is None
+    apart = compiled and callback is None and (cores or usable_cores()) > 1 and may_fork()
     return Forks(objective, cores) if apart else Threads(objective, cores)
 
 

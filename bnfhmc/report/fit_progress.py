@@ -62,11 +62,17 @@ class FitProgress:
         if not console.is_terminal:
             self._due = time.monotonic() + self._every
             self._show = lambda: console.print(self.line, soft_wrap=True, markup=False, highlight=False)
-            yield
+            try:
+                yield
+            finally:
+                self._show = None
             return
         from rich.live import Live
         from rich.text import Text
 
         with Live(console=console, get_renderable=lambda: Text(self.line), auto_refresh=False, transient=True) as live:
             self._every, self._show = REDRAWN, live.refresh
-            yield
+            try:
+                yield
+            finally:
+                self._show = None

@@ -183,7 +183,8 @@ def _begin(chain: Chain, settings: Settings) -> None:
     if kernel.learns is Learns.METRIC and kernel.asks is Asks.GRADIENT and not settings.tuned:
         step_size = warmup.reasonable_step_size(chain.host.evaluate, point, tuning, chain.rng)
         tuning = tuning._replace(step_size=step_size)
-    tuning = tuning if tuning.center is not None else tuning._replace(center=start.z)
+    if kernel.learns is Learns.REFERENCE and tuning.center is None:
+        tuning = tuning._replace(center=start.z)
     walkers = len(point.z) if point.z.ndim == 2 else 1
     chain.warm = Trace.empty(settings.num_warmup, start.z.size, walkers)
     chain.sampled = Trace.empty(settings.num_samples, start.z.size, walkers)

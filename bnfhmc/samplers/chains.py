@@ -107,8 +107,7 @@ def run_chains(
     threads = min(chains, cores or usable_cores())
     new = _restored(seats, settings, checkpoint, resume, stop)
     if near_modes is not None and new and start == "map" and not settings.starts:
-        near = near_modes(seed)  # ahead of the display, beside whose thread no process could be forked
-        near_modes = lambda seed: near  # noqa: E731
+        near_modes = _found(near_modes(seed))  # ahead of the display, beside whose thread no process could be forked
     with progress.watching(rows) if progress is not None else nullcontext():
         basins, search = _basins(new, target, settings, threads, stop, rows, checkpoint, near_modes)
         relay = Relay(seats, settings, checkpoint, time_limit, stop)
@@ -189,6 +188,11 @@ def _settings(
         tuned=tuple(tuned),
         accept_by="value" if accept_by == "value" else None,
     )
+
+
+def _found(near: tuple[Sequence[Float[np.ndarray, " d"]], int]) -> NearModes:
+    """What was found with the run's seed, for whoever asks with it."""
+    return lambda random_seed: near
 
 
 def _basins(

@@ -58,6 +58,8 @@ class Checkpoint:
     def go_on(self, asked: Mapping[str, Any]) -> None:
         """Go on with a run that was asked for the same, but for the number of draws; InputError where it was not."""
         path, before, now = self.folder / MANIFEST, self.asked(), encode(dict(asked), None)
+        if "tuned" in before:  # what an earlier version did not tell of a tuning has its default
+            before["tuned"] = encode(self.told()["tuned"], None)
         wrong = [
             Mistake(f"the run has {name} = {before.get(name)}, and not {value}", "begin another one for that", path)
             for name, value in now.items()

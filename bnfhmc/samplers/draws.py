@@ -70,8 +70,8 @@ class ChainRecord:
     ``gradient_check``: None when it was not asked for. ``starting``, ``warmup``, ``sampling``: solves, and failed ones
     by kind; starting is the start and the gradient check, warm-up includes the searches for a step size. ``step_size``
     and ``inverse_mass_matrix`` ([d] or [d, d]) are those of the sampling. Seconds are of the wall clock.
-    ``num_warmup``: draws after which the warm-up had settled. ``center``: the mean [d] of the draws that taught the
-    metric; None where there were none.
+    ``num_warmup``: draws after which the warm-up had settled. ``center``: z[d] around which the kernel
+    proposed; None where it has no such place.
     """
 
     start: Float[np.ndarray, " d"]

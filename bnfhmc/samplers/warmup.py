@@ -36,7 +36,7 @@ SAME_SHAPE = 2.0
 
 # Draws a parameter that a reference is learnt from before a warm-up may end: mean and covariance of n independent ones are off
 # by d (d + 3)/(4 n) in Kullback and Leibler's divergence.
-ENOUGH = 40
+ENOUGH, ENOUGH_IN_ALL = 40, 400
 
 # Two windows are in one place when the means of log π differ by at most this many of the sds, √(d/2), that a normal π has.
 SAME_PLACE = 1.0
@@ -130,14 +130,14 @@ def end_window(a: Adaptation, learns: Learns, num_warmup: int, windows: Windows 
     metric = metrics.learnt(taught, a.metric) if learns in (Learns.METRIC, Learns.REFERENCE) else a.metric
     window = a.window + 1
     same_shape = metrics.change(a.metric, metric) <= math.log(SAME_SHAPE)
-    enough = learns is not Learns.REFERENCE or taught.n >= ENOUGH * len(taught.z)
+    enough = learns is not Learns.REFERENCE or taught.n >= min(ENOUGH * len(taught.z), ENOUGH_IN_ALL)
     settled = window >= windows.least and same_shape and same_place and enough
     end, last = _next_end(window, a.drawn, num_warmup, windows)
     end = min(a.drawn + windows.final, num_warmup) if settled else end
     none = metrics.no_moments(len(metric.root), metric.form)
     return a._replace(
         metric=metric, window=window, end=end, recent=a.newest, newest=none, lp_before=a.newest.lp, settled=settled or last,
-        center=taught.z,
+        center=taught.z if learns is Learns.REFERENCE else a.center,
     )  # fmt: skip
 
 

@@ -13,9 +13,13 @@ import numpy as np
 import pytest
 
 import bnfhmc
+from bnfhmc.noise.target import Banana
 from bnfhmc.optimizers import Objective, forks, optimize, profile_likelihood
 from bnfhmc.optimizers.forks import Forks, crew_of
 from bnfhmc.optimizers.threads import Threads
+from bnfhmc.posterior import Posterior
+from bnfhmc.prior import make_parameter
+from bnfhmc.problem import Problem
 from tests.optimizers import problems
 from tests.optimizers.test_fit import same
 
@@ -291,10 +295,12 @@ def test_a_program_that_ends_leaves_no_process(number):
 
 def test_who_works_in_processes(monkeypatch):
     of_files, of_a_function = Objective.of(problems.estimated_sigma()), problems.rosenbrock()
+    parameters = tuple(make_parameter(n, None, {}, "lin", -5.0, 5.0) for n in ("x1", "x2"))
+    without_model = Objective.of(Posterior(Problem(parameters, {}, (), target=Banana(("x1", "x2")))))  # it could be a callable
     monkeypatch.setattr(forks, "may_fork", lambda: True)
     assert isinstance(crew_of(of_files, 2), Forks)
-    for crew in (crew_of(of_files, 1), crew_of(of_files, 2, lambda step: False), crew_of(of_a_function, 2)):
-        assert isinstance(crew, Threads)
+    assert all(isinstance(crew_of(o, 2), Threads) for o in (of_a_function, without_model))
+    assert isinstance(crew_of(of_files, 1), Threads) and isinstance(crew_of(of_files, 2, lambda step: False), Threads)
     monkeypatch.setattr(forks, "may_fork", lambda: False)
     assert isinstance(crew_of(of_files, 2), Threads)
 

@@ -132,6 +132,21 @@ def test_what_was_learnt_can_be_read(tmp_path):
         np.testing.assert_array_equal(tuning.metric.inverse_mass_matrix, chain.inverse_mass_matrix)
 
 
+def test_a_run_that_was_told_less_goes_on(tmp_path):
+    """What a manifest leaves out has its default: here the centre, of which nuts has none."""
+    first = run(tmp_path / "first", "nuts", num_samples=5)
+    tuned = Checkpoint(tmp_path / "first").tunings()
+    options = {"chains": 3, "num_warmup": 20, "random_seed": 5, "check_gradient": False, "tuned": tuned}
+    checkpoint = Checkpoint(tmp_path / "second")
+    draws = run_chains(make_kernel("nuts"), Slow(correlated(3)), num_samples=5, checkpoint=checkpoint, **options)
+    manifest = tmp_path / "second/run.json"
+    said = json.loads(manifest.read_text())
+    assert [told["of"].pop("center") for told in said["tuned"]] == [None] * len(first.chains)
+    manifest.write_text(json.dumps(said))
+    more = run_chains(make_kernel("nuts"), Slow(correlated(3)), num_samples=9, checkpoint=checkpoint, resume=True, **options)
+    np.testing.assert_array_equal(more.z[:, :5], draws.z)
+
+
 def test_a_run_goes_on_with_what_it_was_asked_for(tmp_path):
     run(tmp_path, "nuts", num_samples=5)
     with pytest.raises(InputError, match="kernel = .*Nuts.* and not .*Hmc"):

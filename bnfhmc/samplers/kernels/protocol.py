@@ -32,7 +32,7 @@ class Asks(Enum):
 class Learns(Enum):
     """What a warm-up tunes for a kernel.
 
-    ``REFERENCE``: besides, the mean; steps are then drawn from the normal density that mean and metric make.
+    ``REFERENCE``: besides, the mean of the draws, around which a kernel proposes with the metric as covariance.
     """
 
     NOTHING = "nothing"
@@ -63,7 +63,7 @@ class Point(NamedTuple):
 class Tuning(NamedTuple):
     """What a warm-up learns: the step size ε in the coordinates of the metric, the metric, and the mean of the draws.
 
-    ``center``: z[d], for kernels that step towards it; None where nothing is known of it.
+    ``center``: z[d], of kernels that learn it: the start where there were no draws; else None.
     """
 
     step_size: float
