@@ -36,7 +36,7 @@ SAME_SHAPE = 2.0
 
 # Draws a parameter that a reference is learnt from before a warm-up may end: mean and covariance of n independent ones are off
 # by d (d + 3)/(4 n) in Kullback and Leibler's divergence.
-ENOUGH, ENOUGH_IN_ALL = 40, 400
+ENOUGH, ENOUGH_IN_ALL = 60, 600
 
 # Two windows are in one place when the means of log π differ by at most this many of the sds, √(d/2), that a normal π has.
 SAME_PLACE = 1.0
@@ -71,8 +71,9 @@ class Adaptation(NamedTuple):
     """Everything a warm-up has learnt up to a draw.
 
     ``drawn``: its draws; ``window``: how many windows have ended, ``end``: after which draw this one does; ``recent``: the
-    moments of this window's draws and of the one before, ``newest``: of this one's; ``lp_before``: the mean log π of the one
-    before; ``settled``: only the step size is still learnt; ``center``: the mean of the draws that taught the metric.
+    moments of this window's draws and of those before that still count, ``newest``: of this one's; ``lp_before``: the mean
+    log π of the one before; ``settled``: only the step size is still learnt; ``center``: the mean of the draws that taught the
+    metric, for kernels that learn it.
     """
 
     averaging: DualAveraging
@@ -121,7 +122,7 @@ def finished(a: Adaptation, num_warmup: int) -> bool:
 
 
 def end_window(a: Adaptation, learns: Learns, num_warmup: int, windows: Windows = WINDOWS) -> Adaptation:
-    """The state with the window's metric in force; its draws count in the next one too, those before it no more.
+    """The state with the window's metric in force; its draws count in the next one too, those before it for a reference only.
 
     Where log π has changed since the window before, on the way to the typical set, the draws of that one do not count at all.
     """
@@ -135,9 +136,10 @@ def end_window(a: Adaptation, learns: Learns, num_warmup: int, windows: Windows 
     end, last = _next_end(window, a.drawn, num_warmup, windows)
     end = min(a.drawn + windows.final, num_warmup) if settled else end
     none = metrics.no_moments(len(metric.root), metric.form)
+    recent, center = (taught, taught.z) if learns is Learns.REFERENCE else (a.newest, a.center)
     return a._replace(
-        metric=metric, window=window, end=end, recent=a.newest, newest=none, lp_before=a.newest.lp, settled=settled or last,
-        center=taught.z if learns is Learns.REFERENCE else a.center,
+        metric=metric, window=window, end=end, recent=recent, newest=none, lp_before=a.newest.lp, settled=settled or last,
+        center=center,
     )  # fmt: skip
 
 

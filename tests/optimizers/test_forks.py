@@ -233,8 +233,10 @@ def test_the_processes_leave_control_c_to_their_parent(crew):
         os.kill(os.getpid(), signal.SIGINT)
         return k
 
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, ())  # what others of the process have blocked
     assert crew.do([partial(interrupted, k) for k in range(3)]) == [0, 1, 2]
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler and not signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == blocked and signal.SIGINT not in blocked
 
 
 def test_the_wish_to_end_reaches_the_processes(crew):
