@@ -69,7 +69,7 @@ class Run:
 
     @property
     def sampling(self) -> list[dict[str, Any]]:
-        """What run.json says of the sampling of each chain: gradients, failed solves by kind, seconds."""
+        """What run.json says of the sampling of each chain: gradients, values, failed solves by kind, seconds."""
         return list(self.record.get("counts", {}).get("sampling", []))
 
     def evidence(self, summary: Summary) -> Evidence:
@@ -81,8 +81,8 @@ class Run:
         diverging = stats["diverging"].astype(bool)
         unsolved = int((diverging & (stats["failed"] > 0)).sum()) if "failed" in stats else 0
         settings = self.settings.model_copy(update={"chains": diverging.shape[0], "num_samples": diverging.shape[1]})
-        gradients = sum(chain.get("gradients", 0) for chain in self.sampling)
-        return Evidence(summary, settings, diverging.sum(axis=1).tolist(), gradients, failed, unsolved)
+        solves = sum(chain.get(kind, 0) for chain in self.sampling for kind in ("gradients", "values"))
+        return Evidence(summary, settings, diverging.sum(axis=1).tolist(), solves, failed, unsolved)
 
     @property
     def stats(self) -> dict[str, np.ndarray]:

@@ -159,7 +159,8 @@ def plain(value: Any) -> Any:
 
 
 def _tally(tally: Tally) -> dict[str, Any]:
-    return {"gradients": tally.gradients, "failed_solves": dict(tally.failures)}
+    values = {"values": tally.values} if tally.values else {}
+    return {"gradients": tally.gradients, **values, "failed_solves": dict(tally.failures)}
 
 
 def _columns(summary: Summary) -> list[tuple[str, np.ndarray]]:

@@ -62,14 +62,14 @@ class Verdict:
 class Evidence:
     """What a verdict is drawn from.
 
-    divergences[chain], gradients, failed_solves by kind: of the sampling, without the warm-up. unsolved: divergences on
+    divergences[chain], solves, failed_solves by kind: of the sampling, without the warm-up. unsolved: divergences on
     whose trajectory a solve failed.
     """
 
     summary: Summary
     settings: Settings
     divergences: Sequence[int]
-    gradients: int
+    solves: int
     failed_solves: Mapping[str, int]
     unsolved: int = 0
 
@@ -79,10 +79,10 @@ class Evidence:
         failed: Counter[str] = Counter()
         for chain in draws.chains:
             failed.update(chain.sampling.failures)
-        gradients = sum(chain.sampling.gradients for chain in draws.chains)
+        solves = sum(chain.sampling.gradients + chain.sampling.values for chain in draws.chains)
         diverging = draws.stats["diverging"]
         unsolved = int((diverging & (draws.stats["failed"] > 0)).sum())
-        return cls(summary, settings, diverging.sum(axis=1).tolist(), gradients, failed, unsolved)
+        return cls(summary, settings, diverging.sum(axis=1).tolist(), solves, failed, unsolved)
 
 
 def judge(evidence: Evidence) -> Verdict:
@@ -174,7 +174,7 @@ def _failed_solves(e: Evidence) -> Finding | None:
         return None
     kinds = ", ".join(f"{kind} {count}" for kind, count in sorted(e.failed_solves.items()) if count)
     return Finding(
-        f"{total} of {e.gradients} solves failed while sampling ({kinds})",
+        f"{total} of {e.solves} solves failed while sampling ({kinds})",
         "each ended its trajectory; where many lie close to the draws, the posterior is cut off there",
         "If they are many, narrow the bounds to where the model can be solved.",
         blocking=False,

@@ -14,7 +14,7 @@ from rich.live import Live
 from rich.table import Table
 
 COLUMNS = (
-    "chain", "phase", "draw", "step size", "depth", "divergences", "failed solves", "ms/gradient", "time left"
+    "chain", "phase", "draw", "step size", "depth", "divergences", "failed solves", "ms/solve", "time left"
 )  # fmt: skip
 
 
@@ -149,7 +149,7 @@ def _line(row: Row) -> str:
         f"{failed} failed solves",
     ]
     if price:
-        parts.append(f"{price} ms/gradient")
+        parts.append(f"{price} ms/solve")
     if row.draw < row.total:
         parts.append(f"{left} left")
     return ", ".join(parts)

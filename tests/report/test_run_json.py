@@ -12,6 +12,7 @@ from bnfhmc.problem import Settings
 from bnfhmc.report.run_json import configuration, finished, opening, plain, to_json, versions
 from bnfhmc.report.summary import summarize
 from bnfhmc.report.verdict import Evidence, judge
+from bnfhmc.samplers.host import Tally
 from tests.report.gaussian import Gaussian, draws, problem
 
 
@@ -75,6 +76,23 @@ def test_counts(record):
     assert counts["warmup"][3] == {"gradients": 70, "failed_solves": {"timeout": 2}, "seconds": 0.5}
     assert counts["sampling"][3] == {"gradients": 1500, "failed_solves": {"solver": 2}, "seconds": 1.5}
     assert counts["redrawn_starts"] == [["solver"]] * 4
+
+
+def test_solves_for_values_alone_are_counted():
+    """A random walk has no gradients: its solves, and how many of them failed, are of values."""
+    posterior, settings = Gaussian(), Settings()
+    run = draws(posterior)
+    walked = dataclasses.replace(run.chains[0], sampling=Tally(0, {"solver": 3}, values=400))
+    run = dataclasses.replace(run, chains=(walked,) * 4)
+    summary = summarize(posterior.names, run.z)
+    evidence = Evidence.of(summary, settings, run)
+    record = strict(to_json(finished(
+        opening("0.1.0", "then"), ended="now", problem=posterior.problem, settings=settings, draws=run, summary=summary,
+        verdict=judge(evidence),
+    )))  # fmt: skip
+    told = {"gradients": 0, "values": 400, "failed_solves": {"solver": 3}, "seconds": 1.5}
+    assert record["counts"]["sampling"] == [told] * 4
+    assert any("12 of 1600 solves failed" in finding.what for finding in judge(evidence).findings)
 
 
 def test_what_came_of_it(record):

@@ -96,7 +96,7 @@ def test_evidence_of_a_run():
     run = draws(posterior, diverging=[(0, 3), (2, 1)], failures={"solver": 2, "timeout": 1})
     found = Evidence.of(evidence().summary, Settings(), run)
     assert list(found.divergences) == [1, 0, 1, 0] and found.failed_solves == {"solver": 8, "timeout": 4}
-    assert found.gradients == 6000 and found.unsolved == 0
+    assert found.solves == 6000 and found.unsolved == 0
 
 
 def test_divergences_at_failed_solves():

@@ -36,7 +36,7 @@ def test_a_row_in_words():
         "depth": "4",
         "divergences": "1",
         "failed solves": "2",
-        "ms/gradient": "2",
+        "ms/solve": "2",
         "time left": "1:10",
     }
 
@@ -83,7 +83,7 @@ def test_lines_say_each_chain_once_while_nothing_changes():
     with PlainLines(out, every=0.01).watching([row(), Row(0, 10)]):
         time.sleep(0.2)
     assert out.file.getvalue().splitlines() == [
-        "chain 2: sampling 3/10, step size 0.25, depth 4, 1 divergences, 2 failed solves, 2 ms/gradient, 1:10 left",
+        "chain 2: sampling 3/10, step size 0.25, depth 4, 1 divergences, 2 failed solves, 2 ms/solve, 1:10 left",
         "chain 1: waiting",
     ]
 

@@ -122,21 +122,22 @@ def _cost(study: Study) -> Table:
     rows = []
     for i in range(len(study.u)):
         w, s = (part[i] if i < len(part) else {} for part in (warm, sampling))
-        gradients, seconds = (w.get(k, 0) + s.get(k, 0) for k in ("gradients", "seconds"))
+        warmed, sampled = (part.get("gradients", 0) + part.get("values", 0) for part in (w, s))
+        solves, seconds = warmed + sampled, w.get("seconds", 0) + s.get("seconds", 0)
         step = counts.get("step_size", [])
         rows.append((
-            number(i + 1, ".0f"), number(w.get("gradients"), ".0f"), number(s.get("gradients"), ".0f"),
+            number(i + 1, ".0f"), number(warmed if w else None, ".0f"), number(sampled if s else None, ".0f"),
             text(_failures(w)), text(_failures(s)), number(diverging[i], ".0f"),
             number(None if depth is None else depth[i].mean(), ".1f"), number(step[i] if i < len(step) else None, ".3g"),
-            number(seconds, ".1f"), number(1e3 * seconds / gradients if gradients else None, ".3g"),
-            number(None if steps is None or not s.get("gradients") else steps[i].sum() / s["gradients"], ".0f"),
+            number(seconds, ".1f"), number(1e3 * seconds / solves if solves else None, ".3g"),
+            number(None if steps is None or not sampled else steps[i].sum() / sampled, ".0f"),
         ))  # fmt: skip
     headings = [Heading(h, h.startswith("failed")) for h in (
-        "chain", "gradients of the warm-up", "of sampling", "failed in the warm-up", "failed in sampling", "divergences",
-        "tree depth", "step size", "seconds", "ms/gradient", "solver steps/gradient",
+        "chain", "solves of the warm-up", "of sampling", "failed in the warm-up", "failed in sampling", "divergences",
+        "tree depth", "step size", "seconds", "ms/solve", "solver steps/solve",
     )]  # fmt: skip
     found = Table("Chains: what each cost, and solves that failed by kind", tuple(headings), tuple(rows))
-    return found if steps is not None else _without(found, "solver steps/gradient")
+    return found if steps is not None else _without(found, "solver steps/solve")
 
 
 def _experiments(study: Study) -> Table:
