@@ -1,7 +1,8 @@
 """Work in forked processes: a search of a small model is half Python, for which threads take turns and processes do not.
 
 A process is forked for each batch of work, so that it has the objective and the work without either being sent; what a piece
-has led to comes back pickled. The pieces that nobody has taken lie in a pipe, from which a process reads the next.
+has led to comes back pickled, through a pipe that nobody else can write to. The pieces that nobody has taken lie in another
+pipe, from which a process reads the next.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from bnfhmc.read.mistakes import Mistakes
 from bnfhmc.read.models import MOVING
 from bnfhmc.read.optimization import PROFILES, SAMPLERS, read_optimization, refuse_misplaced
 from bnfhmc.read.record import Conf
-from bnfhmc.samplers.methods import misplaced
+from bnfhmc.samplers.methods import TUNED_BY_USER, misplaced
 
 STARTS = ("prior", "map")  # any other start is a file
 
@@ -54,7 +54,10 @@ def read_settings(conf: Conf, mistakes: Mistakes) -> Settings:
             values[name], said[name] = value, s
     refuse_misplaced(conf, methods, said, mistakes)
     values["optimization"] = read_optimization(conf, methods, mistakes)
-    for name, why in misplaced(methods[-1], values).items() if methods[-1] in SAMPLERS else ():
+    wrong = misplaced(methods[-1], values) if methods[-1] in SAMPLERS else {}
+    if "target_accept" in said and methods[-1] in SAMPLERS and methods[-1] not in (*TUNED_BY_USER, "auto"):
+        wrong["target_accept"] = f"belongs to {' and '.join(sorted(TUNED_BY_USER))}"
+    for name, why in wrong.items():
         s = said[name]
         mistakes.add(s.line, f"'{s.key} = {s.value}' {why}", "delete the line")
     if (values.get("executor") == "dask") != ("scheduler" in values) and said.keys() & {"executor", "scheduler"}:

@@ -34,8 +34,8 @@ SETTLED = 10
 # Two metrics are the same when no width in one differs more than this many times from that in the other.
 SAME_SHAPE = 2.0
 
-# Draws a parameter that a reference is learnt from before a warm-up may end: mean and covariance of n independent ones are off
-# by d (d + 3)/(4 n) in Kullback and Leibler's divergence.
+# Draws a parameter, or in all, that a reference is learnt from before a warm-up may end: mean and covariance of n independent
+# ones are off by d (d + 3)/(4 n) in Kullback and Leibler's divergence.
 ENOUGH, ENOUGH_IN_ALL = 60, 600
 
 # Two windows are in one place when the means of log π differ by at most this many of the sds, √(d/2), that a normal π has.

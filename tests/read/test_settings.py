@@ -66,6 +66,8 @@ def test_methods(folder, fit, method):
     ("fisher_mala", "metric = dense", "'metric = dense' belongs to hmc and mala and nuts and pcn and rwm; delete the line"),
     ("rwm", "engine = nutpie", "'engine = nutpie' is not one that rwm has: own; delete the line"),
     ("rwm", "accept_by = value", "'accept_by = value' belongs to fisher_mala and hmc and mala and nuts; delete the line"),
+    *[(method, "target_accept = 0.9", "'target_accept = 0.9' belongs to hmc and nuts; delete the line")
+      for method in ("mala", "fisher_mala", "rwm", "pcn", "ensemble")],
     ("nuts", "accept_by = energy", "'accept_by = energy': it should be 'gradient' or 'value'"),
     ("nuts", "executor = dask", "'executor = dask' says half of it; type both 'executor = dask' and 'scheduler = <address>'"),
     ("nuts", "scheduler = tcp://h:1",

@@ -22,9 +22,11 @@ APART_SD = 4.0  # within-chain sds between the means of chains in different basi
 
 
 def energy(study: Study) -> Iterator[Finding]:
-    """E-BFMI = E[(E_n − E_{n−1})²]/Var E of each chain below 0.3."""
-    values = study.stats.get("energy")
+    """E-BFMI = E[(E_n − E_{n−1})²]/Var E of each chain below 0.3, where the energy is more than −log π."""
+    values, lp = study.stats.get("energy"), study.stats.get("lp")
     if values is None or values.shape[1] < 4 or not np.isfinite(values).all():
+        return
+    if lp is not None and np.array_equal(values, -lp):  # a kernel without momentum: it is how slowly log π moves
         return
     bfmi = np.atleast_1d(load_arviz().bfmi(values))
     low = np.flatnonzero(bfmi < MIN_BFMI)

@@ -46,6 +46,9 @@ def test_energy():
     assert "chains 2 and 3 below 0.3" in found.what and not found.blocking
     assert not list(chains.energy(fake(stats={"energy": np.repeat(quick, 3, axis=0)})))
     assert not list(chains.energy(fake()))
+    slower = {"energy": np.concatenate([quick, slow])}
+    assert list(chains.energy(fake(stats=slower | {"lp": 1.0 - slower["energy"]})))  # the rest is kinetic
+    assert not list(chains.energy(fake(stats=slower | {"lp": -slower["energy"]})))  # a random walk has no momentum
 
 
 def test_tree_depth():
